@@ -1,0 +1,5 @@
+/** The unwinders, and what they walk through. */
+@NullMarked
+package org.backstitch.unwind;
+
+import org.jspecify.annotations.NullMarked;
