@@ -2,7 +2,6 @@
 module org.backstitch.perf {
     requires transitive org.backstitch.bytes;
     requires static transitive org.jspecify;
-    requires com.github.luben.zstd_jni;
 
     exports org.backstitch.perf;
 }
