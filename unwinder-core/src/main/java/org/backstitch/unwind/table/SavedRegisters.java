@@ -1,7 +1,7 @@
 package org.backstitch.unwind.table;
 
-import org.backstitch.unwind.machine.X86_64;
 import java.util.Locale;
+import org.backstitch.unwind.machine.X86_64;
 
 /**
  * Where the callee-saved registers other than RBP lie, in one 64-bit word: the companion of an {@link UnwindRule} for walks that

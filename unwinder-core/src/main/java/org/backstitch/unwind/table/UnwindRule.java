@@ -1,7 +1,7 @@
 package org.backstitch.unwind.table;
 
-import org.backstitch.unwind.machine.X86_64;
 import java.util.Locale;
+import org.backstitch.unwind.machine.X86_64;
 
 /**
  * How to get from one frame to its caller, in one 64-bit word: the language that every unwind format is compiled into.
