@@ -2,6 +2,9 @@
 module org.backstitch.elf {
     requires transitive org.backstitch.bytes;
     requires static transitive org.jspecify;
+    requires com.github.luben.zstd_jni;
+    requires org.apache.commons.compress;
+    requires org.tukaani.xz;
 
     exports org.backstitch.elf;
     exports org.backstitch.elf.dwarf;

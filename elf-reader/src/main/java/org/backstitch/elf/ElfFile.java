@@ -1,0 +1,225 @@
+package org.backstitch.elf;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.internal.Lazy;
+
+/**
+ * A 64-bit little-endian ELF file of any size: executable, shared object, relocatable object or core.
+ *
+ * <p>An immutable model of the file, shared by any number of threads. Only the header is read at once; everything else when it is
+ * first asked for. What is wrong with a part of the file (a section table that lies outside of it, say) does not keep the other parts
+ * from being used; {@link #faults} tells it.
+ */
+public final class ElfFile {
+    /** Largest size in bytes to which a compressed section may inflate unless another one is given: 2 GiB. */
+    public static final long DEFAULT_INFLATION_LIMIT = 1L << 31;
+
+    private static final String GNU = "GNU";
+
+    private final Bytes bytes;
+    private final ElfHeader header;
+    private final Lazy<HeaderTables.Table<ElfSection>> sections;
+    private final Lazy<HeaderTables.Table<ElfSegment>> segments;
+    private final Lazy<HeaderTables.Table<ElfNote>> notes = new Lazy<>(this::readNotes);
+    private final Lazy<MemoryImage> image;
+
+    private ElfFile(Bytes bytes, ElfHeader header, long inflationLimit) {
+        this.bytes = bytes;
+        this.header = header;
+        this.sections = new Lazy<>(() -> HeaderTables.sections(bytes, header, inflationLimit));
+        this.segments = new Lazy<>(() -> HeaderTables.segments(bytes, header));
+        this.image = new Lazy<>(() -> new MemoryImage(this));
+    }
+
+    /**
+     * The ELF file that {@code bytes} are.
+     *
+     * @throws MalformedInputException if they do not start with the header of a 64-bit little-endian ELF file
+     */
+    public static ElfFile of(Bytes bytes) {
+        return of(bytes, DEFAULT_INFLATION_LIMIT);
+    }
+
+    /**
+     * The ELF file that {@code bytes} are.
+     *
+     * @param inflationLimit largest size in bytes to which a compressed section may inflate
+     * @throws MalformedInputException if they do not start with the header of a 64-bit little-endian ELF file
+     */
+    public static ElfFile of(Bytes bytes, long inflationLimit) {
+        return new ElfFile(bytes, ElfHeader.read(bytes), inflationLimit);
+    }
+
+    /**
+     * Maps a file and reads its header.
+     *
+     * @param arena owns the mapping; closing it makes the model unusable
+     * @throws IOException if the file cannot be opened or mapped
+     * @throws MalformedInputException if it is not a 64-bit little-endian ELF file
+     */
+    public static ElfFile map(Path file, Arena arena) throws IOException {
+        return of(Bytes.map(file, arena));
+    }
+
+    /** The whole file. */
+    public Bytes bytes() {
+        return bytes;
+    }
+
+    /** {@code e_type}: one of {@code ElfConstants.ET_REL}, {@code ET_EXEC}, {@code ET_DYN}, {@code ET_CORE}. */
+    public int type() {
+        return header.type();
+    }
+
+    /** {@code e_machine}: {@link ElfConstants#EM_X86_64} or what else the file is for. */
+    public int machine() {
+        return header.machine();
+    }
+
+    /** {@code EI_OSABI}. */
+    public int osAbi() {
+        return header.osAbi();
+    }
+
+    /** The vaddr at which execution starts; 0 if nowhere. */
+    public long entry() {
+        return header.entry();
+    }
+
+    /** Whether this is a relocatable object: addresses are offsets in sections, and relocations have yet to be applied. */
+    public boolean isRelocatable() {
+        return header.type() == ElfConstants.ET_REL;
+    }
+
+    /** The section header table, as far as it can be read; empty for a file without one. */
+    public List<ElfSection> sections() {
+        return sections.get().entries();
+    }
+
+    /** The first section of that name, as it is written in the file. */
+    public Optional<ElfSection> section(String name) {
+        for (ElfSection section : sections()) {
+            if (section.isNamed(name)) {
+                return Optional.of(section);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * The section of an index.
+     *
+     * @return empty if the file has no such section; in particular for the special indices from {@code SHN_LORESERVE} on
+     */
+    public Optional<ElfSection> section(int index) {
+        List<ElfSection> all = sections();
+        return index >= 0 && index < all.size() ? Optional.of(all.get(index)) : Optional.empty();
+    }
+
+    /** The program header table, as far as it can be read; empty for a file without one. */
+    public List<ElfSegment> segments() {
+        return segments.get().entries();
+    }
+
+    /**
+     * The bytes of a segment in the file.
+     *
+     * @throws MalformedInputException if the segment reaches beyond the end of the file
+     */
+    public Bytes data(ElfSegment segment) {
+        return bytes.slice(segment.fileOffset(), segment.fileSize());
+    }
+
+    /**
+     * All notes of the file: of its note segments, and of its note sections where there are no such segments. A note that reaches
+     * beyond its segment ends the list for that segment, and is among the {@link #faults}.
+     */
+    public List<ElfNote> notes() {
+        return notes.get().entries();
+    }
+
+    /** The build id: content of the first note {@code NT_GNU_BUILD_ID} of {@code GNU}. */
+    public Optional<BuildId> buildId() {
+        for (ElfNote note : notes()) {
+            if (note.type() == ElfConstants.NT_GNU_BUILD_ID && note.name().equals(GNU)) {
+                long size = note.desc().size();
+                return size == 0 || size > BuildId.MAX_SIZE ? Optional.empty() : Optional.of(BuildId.of(note.desc()));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * The file's bytes for a part of the memory image, as linked: of loaded segments, or of allocated sections where there are no
+     * segments. A relocatable file has no memory image.
+     *
+     * @param vaddr first address, unsigned
+     * @param length number of bytes
+     * @return empty if the file does not hold all of them: not mapped, zero-filled ({@code .bss}, and everything in a separate debug
+     *     file), cut off, or in two segments
+     */
+    public Optional<Bytes> bytesAt(long vaddr, long length) {
+        return image.get().bytesAt(vaddr, length);
+    }
+
+    /** All of the file's bytes from {@code vaddr} to the end of the segment (or section) that holds it, as {@link #bytesAt}. */
+    public Optional<Bytes> bytesFrom(long vaddr) {
+        return image.get().bytesFrom(vaddr);
+    }
+
+    /** The vaddr of the byte at {@code fileOffset}, by the first loaded segment that holds it; executable ones are preferred. */
+    public OptionalLong vaddrOf(long fileOffset) {
+        return image.get().vaddrOf(fileOffset);
+    }
+
+    /** Everything that was found wrong with header tables and notes. The parts that are not named are good. */
+    public List<MalformedInputException> faults() {
+        List<MalformedInputException> all = new ArrayList<>();
+        all.addAll(sections.get().faults());
+        all.addAll(segments.get().faults());
+        all.addAll(notes.get().faults());
+        return List.copyOf(all);
+    }
+
+    private HeaderTables.Table<ElfNote> readNotes() {
+        List<ElfNote> found = new ArrayList<>();
+        List<MalformedInputException> faults = new ArrayList<>();
+        boolean any = false;
+        for (ElfSegment segment : segments()) {
+            if (segment.type() == ElfConstants.PT_NOTE && segment.fileSize() != 0) {
+                any = true;
+                readNotes(segment.fileOffset(), segment.fileSize(), segment.alignment(), found, faults);
+            }
+        }
+        if (!any) {
+            for (ElfSection section : sections()) {
+                if (section.type() == ElfConstants.SHT_NOTE) {
+                    readNotes(section.fileOffset(), section.size(), section.alignment(), found, faults);
+                }
+            }
+        }
+        return new HeaderTables.Table<>(List.copyOf(found), List.copyOf(faults));
+    }
+
+    private void readNotes(
+            long fileOffset, long size, long alignment, List<ElfNote> found, List<MalformedInputException> faults) {
+        try {
+            ElfNote.readEach(bytes.slice(fileOffset, size), alignment, found::add);
+        } catch (MalformedInputException e) {
+            faults.add(e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "ElfFile[" + bytes.source() + "]";
+    }
+}
