@@ -7,5 +7,4 @@ module org.backstitch.elf {
     requires org.tukaani.xz;
 
     exports org.backstitch.elf;
-    exports org.backstitch.elf.dwarf;
 }

@@ -19,6 +19,8 @@ public final class BuildId {
     }
 
     /**
+     * The build id that {@code bytes} are.
+     *
      * @param bytes the id: 1 to {@value #MAX_SIZE} bytes
      * @throws org.backstitch.bytes.MalformedInputException if there are more, or none
      */
@@ -30,6 +32,8 @@ public final class BuildId {
     }
 
     /**
+     * The build id that is written as {@code hex}.
+     *
      * @param hex two digits a byte
      * @throws IllegalArgumentException if it is anything else
      */

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A computation that throws leaves the value unset: each caller sees the exception, and the next one computes again.
  */
-public final class Lazy<T extends Object> {
+public final class Lazy<T> {
     private final Supplier<T> computation;
     private volatile @Nullable T value;
 
