@@ -180,6 +180,103 @@ public final class ElfFile {
         return image.get().vaddrOf(fileOffset);
     }
 
+    /**
+     * The full symbol table, {@code .symtab}.
+     *
+     * @return empty for a stripped file
+     * @throws MalformedInputException if the table lies outside of the file
+     */
+    public Optional<ElfSymbols> symbols() {
+        return firstSymbolTable(ElfConstants.SHT_SYMTAB);
+    }
+
+    /**
+     * The dynamic symbols, {@code .dynsym}; found through the dynamic segment where there are no section headers.
+     *
+     * @return empty for a file that takes no part in dynamic linking
+     * @throws MalformedInputException if the table lies outside of the file
+     */
+    public Optional<ElfSymbols> dynamicSymbols() {
+        Optional<ElfSymbols> bySection = firstSymbolTable(ElfConstants.SHT_DYNSYM);
+        return bySection.isPresent() || !sections().isEmpty()
+                ? bySection
+                : DynamicSection.of(this).flatMap(DynamicSection::symbols);
+    }
+
+    private Optional<ElfSymbols> firstSymbolTable(int type) {
+        for (ElfSection section : sections()) {
+            if (section.type() == type) {
+                return symbolTable(section.index());
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * The symbol table that a section holds.
+     *
+     * @return empty if there is no such section, or it holds something else or (in a separate debug file) nothing
+     * @throws MalformedInputException if the table or its names lie outside of the file
+     */
+    public Optional<ElfSymbols> symbolTable(int sectionIndex) {
+        Optional<ElfSection> table = section(sectionIndex)
+                .filter(section ->
+                        section.type() == ElfConstants.SHT_SYMTAB || section.type() == ElfConstants.SHT_DYNSYM);
+        if (table.isEmpty()) {
+            return Optional.empty();
+        }
+        ElfSection names = section(table.get().link())
+                .orElseThrow(() -> bytes.malformed(
+                        table.get().fileOffset(),
+                        "the names of symbol table " + table.get().name() + " are in section "
+                                + Integer.toUnsignedString(table.get().link()) + ", which does not exist"));
+        for (ElfSection section : sections()) {
+            if (section.type() == ElfConstants.SHT_SYMTAB_SHNDX && section.link() == sectionIndex) {
+                return Optional.of(new ElfSymbols(table.get().data(), names.data(), section.data()));
+            }
+        }
+        return Optional.of(new ElfSymbols(table.get().data(), names.data(), null));
+    }
+
+    /**
+     * The relocation tables that change a section, unapplied.
+     *
+     * @throws MalformedInputException if one lies outside of the file
+     */
+    public List<ElfRelocations> relocationsFor(ElfSection target) {
+        List<ElfRelocations> tables = new ArrayList<>();
+        for (ElfSection section : sections()) {
+            if (section.info() == target.index() && !section.isAllocated()) {
+                relocations(section).ifPresent(tables::add);
+            }
+        }
+        return List.copyOf(tables);
+    }
+
+    /**
+     * The relocations that a section holds.
+     *
+     * @return empty if it holds something else
+     * @throws MalformedInputException if it lies outside of the file
+     */
+    public Optional<ElfRelocations> relocations(ElfSection section) {
+        return switch (section.type()) {
+            case ElfConstants.SHT_RELA -> Optional.of(new ElfRelocations(section.data(), true, section.link()));
+            case ElfConstants.SHT_REL -> Optional.of(new ElfRelocations(section.data(), false, section.link()));
+            default -> Optional.empty();
+        };
+    }
+
+    /**
+     * A section's bytes with its relocations applied, where this is a relocatable file; in any other file as they are, since the link
+     * has applied what may be left there ({@code ld --emit-relocs}, vmlinux).
+     *
+     * @throws MalformedInputException if the section, its relocations or their symbols lie outside of the file
+     */
+    public RelocatedSection relocated(ElfSection section) {
+        return RelocatedSection.of(this, section);
+    }
+
     /** Everything that was found wrong with header tables and notes. The parts that are not named are good. */
     public List<MalformedInputException> faults() {
         List<MalformedInputException> all = new ArrayList<>();
