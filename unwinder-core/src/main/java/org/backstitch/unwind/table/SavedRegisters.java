@@ -60,7 +60,7 @@ public final class SavedRegisters {
 
     private static long with(long word, int index, long field) {
         int shift = index * FIELD_BITS;
-        return word & ~(FIELD_MASK << shift) | (field & FIELD_MASK) << shift;
+        return (word & ~(FIELD_MASK << shift)) | ((field & FIELD_MASK) << shift);
     }
 
     /** Whether field {@code index} says "same value". */
