@@ -1,0 +1,12 @@
+/** The {@code backstitch} command: sources of callchains on one side, outputs that people and scripts read on the other. */
+module org.backstitch.cli {
+    requires org.backstitch.bytes;
+    requires com.fasterxml.jackson.core;
+    requires info.picocli;
+    requires me.tongfei.progressbar;
+    requires static org.jspecify;
+
+    // The option parser sets the annotated fields of the commands.
+    opens org.backstitch.cli to
+            info.picocli;
+}

@@ -1,0 +1,16 @@
+package org.backstitch.cli;
+
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
+
+/** The commands of the program by name, in the order in which help lists them. To add one: write its class, and a line here. */
+final class Subcommands {
+    private Subcommands() {}
+
+    /** Every command. Only the one that is asked for is ever made, so that a start pays for nothing else. */
+    static SequencedMap<String, Supplier<Subcommand>> all() {
+        SequencedMap<String, Supplier<Subcommand>> commands = new LinkedHashMap<>();
+        return commands;
+    }
+}
