@@ -7,4 +7,5 @@ module org.backstitch.elf {
     requires org.tukaani.xz;
 
     exports org.backstitch.elf;
+    exports org.backstitch.elf.orc;
 }
