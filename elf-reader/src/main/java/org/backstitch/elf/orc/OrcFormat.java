@@ -32,37 +32,20 @@ import org.jspecify.annotations.Nullable;
  */
 public enum OrcFormat {
     /** Version 1 as it was first. */
-    LINUX_4_14(1, 4, 14, null, Flags.END_AT_10, registers(OrcRegister.SP_OFFSET_INDIRECT)),
+    LINUX_4_14(1, 4, 14, null, Flags.END_AT_10, Numbering.SP_OFFSET_INDIRECT),
 
     /** Version 1 with the new meaning of {@code ORC_REG_SP_INDIRECT}. */
-    LINUX_5_12(1, 5, 12, null, Flags.END_AT_10, registers(OrcRegister.SP_INDIRECT)),
+    LINUX_5_12(1, 5, 12, null, Flags.END_AT_10, Numbering.PREV_SP_FIRST),
 
     /** Version 2: a signal bit. */
     LINUX_6_3(
-            2,
-            6,
-            3,
-            "db84aed4103b31dd51e017f8f79783ca985c2c51",
-            Flags.SIGNAL_AT_10_END_AT_11,
-            registers(OrcRegister.SP_INDIRECT)),
+            2, 6, 3, "db84aed4103b31dd51e017f8f79783ca985c2c51", Flags.SIGNAL_AT_10_END_AT_11, Numbering.PREV_SP_FIRST),
 
     /** Version 3: types for undefined code and for the end of the stack. */
-    LINUX_6_4(3, 6, 4, "fe5d32bf581bd63b2ca9a5c65ba5a625eab3fe24", Flags.WIDE_TYPE, registers(OrcRegister.SP_INDIRECT)),
+    LINUX_6_4(3, 6, 4, "fe5d32bf581bd63b2ca9a5c65ba5a625eab3fe24", Flags.WIDE_TYPE, Numbering.PREV_SP_FIRST),
 
     /** Version 4: registers renumbered, RAX among them. */
-    LINUX_7_1(4, 7, 1, "137c36ad7627c4dd55932176bb0ecdbd5041fc82", Flags.WIDE_TYPE, new OrcRegister[] {
-        OrcRegister.UNDEFINED,
-        OrcRegister.AX,
-        OrcRegister.DX,
-        OrcRegister.SP,
-        OrcRegister.BP,
-        OrcRegister.DI,
-        OrcRegister.R10,
-        OrcRegister.R13,
-        OrcRegister.PREV_SP,
-        OrcRegister.SP_INDIRECT,
-        OrcRegister.BP_INDIRECT
-    });
+    LINUX_7_1(4, 7, 1, "137c36ad7627c4dd55932176bb0ecdbd5041fc82", Flags.WIDE_TYPE, Numbering.AX_FIRST);
 
     /** Bytes of an entry of {@code .orc_unwind}. */
     public static final int ENTRY_SIZE = 6;
@@ -80,34 +63,33 @@ public enum OrcFormat {
         WIDE_TYPE
     }
 
-    private final int version;
-    private final KernelRelease since;
-    private final @Nullable String headerHash;
-    private final Flags layout;
-    private final OrcRegister[] registers;
-
-    OrcFormat(int version, int major, int minor, @Nullable String headerHash, Flags layout, OrcRegister[] registers) {
-        this.version = version;
-        this.since = new KernelRelease(major, minor);
-        this.headerHash = headerHash;
-        this.layout = layout;
-        this.registers = registers;
+    /** The three ways to number registers. */
+    private enum Numbering {
+        SP_OFFSET_INDIRECT,
+        PREV_SP_FIRST,
+        AX_FIRST
     }
 
-    /** The numbering of versions 1 to 3. */
-    private static OrcRegister[] registers(OrcRegister nine) {
-        return new OrcRegister[] {
-            OrcRegister.UNDEFINED,
-            OrcRegister.PREV_SP,
-            OrcRegister.DX,
-            OrcRegister.DI,
-            OrcRegister.BP,
-            OrcRegister.SP,
-            OrcRegister.R10,
-            OrcRegister.R13,
-            OrcRegister.BP_INDIRECT,
-            nine
-        };
+    private final int version;
+    private final int sinceMajor;
+    private final int sinceMinor;
+    private final @Nullable String headerHash;
+    private final Flags layout;
+    private final Numbering numbering;
+
+    OrcFormat(
+            int version,
+            int sinceMajor,
+            int sinceMinor,
+            @Nullable String headerHash,
+            Flags layout,
+            Numbering numbering) {
+        this.version = version;
+        this.sinceMajor = sinceMajor;
+        this.sinceMinor = sinceMinor;
+        this.headerHash = headerHash;
+        this.layout = layout;
+        this.numbering = numbering;
     }
 
     /** 1 to 4: the numbers that readers of the format have given its versions; the kernel has none. */
@@ -117,7 +99,7 @@ public enum OrcFormat {
 
     /** The first release of Linux that has this format. */
     public KernelRelease since() {
-        return since;
+        return new KernelRelease(sinceMajor, sinceMinor);
     }
 
     /**
@@ -142,7 +124,7 @@ public enum OrcFormat {
     public static Optional<OrcFormat> ofRelease(KernelRelease release) {
         OrcFormat found = null;
         for (OrcFormat format : values()) {
-            if (format.since.compareTo(release) <= 0) {
+            if (format.since().compareTo(release) <= 0) {
                 found = format;
             }
         }
@@ -182,8 +164,7 @@ public enum OrcFormat {
                 signal = (flags >>> 10 & 1) != 0;
             }
             default -> {
-                int number = flags >>> 8 & 7;
-                type = number < OrcType.values().length ? OrcType.values()[number] : null;
+                type = wideType(flags >>> 8 & 7);
                 signal = (flags >>> 11 & 1) != 0;
             }
         }
@@ -198,7 +179,50 @@ public enum OrcFormat {
     }
 
     private @Nullable OrcRegister register(int number) {
-        return number < registers.length ? registers[number] : null;
+        return switch (numbering) {
+            case AX_FIRST ->
+                switch (number) {
+                    case 0 -> OrcRegister.UNDEFINED;
+                    case 1 -> OrcRegister.AX;
+                    case 2 -> OrcRegister.DX;
+                    case 3 -> OrcRegister.SP;
+                    case 4 -> OrcRegister.BP;
+                    case 5 -> OrcRegister.DI;
+                    case 6 -> OrcRegister.R10;
+                    case 7 -> OrcRegister.R13;
+                    case 8 -> OrcRegister.PREV_SP;
+                    case 9 -> OrcRegister.SP_INDIRECT;
+                    case 10 -> OrcRegister.BP_INDIRECT;
+                    default -> null;
+                };
+            case PREV_SP_FIRST, SP_OFFSET_INDIRECT ->
+                switch (number) {
+                    case 0 -> OrcRegister.UNDEFINED;
+                    case 1 -> OrcRegister.PREV_SP;
+                    case 2 -> OrcRegister.DX;
+                    case 3 -> OrcRegister.DI;
+                    case 4 -> OrcRegister.BP;
+                    case 5 -> OrcRegister.SP;
+                    case 6 -> OrcRegister.R10;
+                    case 7 -> OrcRegister.R13;
+                    case 8 -> OrcRegister.BP_INDIRECT;
+                    case 9 ->
+                        numbering == Numbering.PREV_SP_FIRST ? OrcRegister.SP_INDIRECT : OrcRegister.SP_OFFSET_INDIRECT;
+                    default -> null;
+                };
+        };
+    }
+
+    /** Versions 3 and 4. */
+    private static @Nullable OrcType wideType(int number) {
+        return switch (number) {
+            case 0 -> OrcType.UNDEFINED;
+            case 1 -> OrcType.END_OF_STACK;
+            case 2 -> OrcType.CALL;
+            case 3 -> OrcType.REGS;
+            case 4 -> OrcType.REGS_PARTIAL;
+            default -> null;
+        };
     }
 
     /** Versions 1 and 2: an undefined SP stands for the types that they lack, and comes with type 0 only. */

@@ -76,7 +76,7 @@ final class OrcFormatDetector {
                 fromSp += entry.spRegister() == OrcRegister.SP ? count : 0;
             }
         }
-        return frames == 0 || 2 * calls > frames && 2 * fromSp > frames;
+        return frames == 0 || (2 * calls > frames && 2 * fromSp > frames);
     }
 
     /**

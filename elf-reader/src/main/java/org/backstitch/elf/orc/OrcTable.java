@@ -2,6 +2,8 @@ package org.backstitch.elf.orc;
 
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.ElfSection;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,6 +73,43 @@ public final class OrcTable {
         return build(format, RawEntries.read(unwind, rowCount), readAddresses(ips, ipsAddress, rowCount), null);
     }
 
+    /**
+     * Reads the table of a vmlinux or of a module's {@code .ko}.
+     *
+     * <p>Of a relocatable file, addresses are places in sections ({@link #isRelocatable}), as its relocations say. In a linked one the
+     * numbers are final and the table is in order: relocations that a debug build has left beside them are for the order before that,
+     * and are not applied.
+     *
+     * @param release the kernel's release, or null to look for it in the file; used only where there is no {@code .orc_header}
+     * @throws MalformedInputException if the file has no ORC table, its two parts do not have the same number of entries, relocations
+     *     are missing, or the format cannot be told for certain
+     */
+    public static OrcTable of(ElfFile elf, @Nullable KernelRelease release) {
+        ElfSection unwindSection = section(elf, ".orc_unwind");
+        ElfSection ipsSection = section(elf, ".orc_unwind_ip");
+        Bytes unwind = unwindSection.data();
+        Bytes ips = ipsSection.data();
+        int rowCount = rowCount(unwind, ips);
+        RawEntries raw = RawEntries.read(unwind, rowCount);
+        Bytes header = elf.section(".orc_header").map(ElfSection::data).orElse(null);
+        KernelRelease known = release != null || header != null
+                ? release
+                : KernelReleases.find(elf).orElse(null);
+        OrcFormat format = new OrcFormatDetector(raw).detect(header, known, unwind);
+        return elf.isRelocatable()
+                ? build(format, raw, OrcRelocations.places(elf, ipsSection, rowCount), OrcRelocations.names(elf))
+                : build(format, raw, readAddresses(ips, ipsSection.address(), rowCount), null);
+    }
+
+    private static ElfSection section(ElfFile elf, String name) {
+        ElfSection section = elf.section(name)
+                .orElseThrow(() -> elf.bytes().malformed(0, "no ORC table: there is no section " + name));
+        if (section.isNoBits() && section.size() != 0) {
+            throw elf.bytes().malformed(section.fileOffset(), "section " + name + " has no bytes in this file");
+        }
+        return section;
+    }
+
     /** The number of entries, of which each array must have just as many. */
     static int rowCount(Bytes unwind, Bytes ips) {
         long count = ips.size() / OrcFormat.IP_SIZE;
@@ -130,9 +169,9 @@ public final class OrcTable {
     private static boolean follows(long[] addresses, int[] indexes, OrcEntry[] entries, int a, int b) {
         int order = Long.compareUnsigned(addresses[a], addresses[b]);
         return order > 0
-                || order == 0
+                || (order == 0
                         && entries[indexes[a]].type() != OrcType.UNDEFINED
-                        && entries[indexes[b]].type() == OrcType.UNDEFINED;
+                        && entries[indexes[b]].type() == OrcType.UNDEFINED);
     }
 
     /** A stable merge sort of row numbers; rows are runs of sorted ones (a run a section), which it does not take apart. */
@@ -150,7 +189,7 @@ public final class OrcTable {
                 int right = middle;
                 for (int i = start; i < end; i++) {
                     boolean takeRight = left == middle
-                            || right < end && follows(addresses, indexes, entries, from[left], from[right]);
+                            || (right < end && follows(addresses, indexes, entries, from[left], from[right]));
                     to[i] = takeRight ? from[right++] : from[left++];
                 }
                 start = end;
