@@ -72,8 +72,9 @@ public final class Capstone implements AutoCloseable {
         return open(List.of(library));
     }
 
+    @SuppressWarnings(
+            "MustBeClosedChecker") // close() closes the arena, after the last call into the library that it holds.
     private static Capstone open(List<String> names) {
-        // The automatic arena is not used: the library must stay until close() has called it.
         Arena arena = Arena.ofShared();
         try {
             return new Capstone(arena, names);
@@ -91,10 +92,10 @@ public final class Capstone implements AutoCloseable {
 
     private Operation[] operations() {
         List<Operation> operations = new ArrayList<>();
-        operations.add(Operation.OTHER);
-        while (operations.size() < MOST_OPERATIONS
-                && library.instructionName(handle, operations.size()) instanceof String name) {
+        String name = "";
+        while (name != null && operations.size() < MOST_OPERATIONS) {
             operations.add(Operation.of(name));
+            name = library.instructionName(handle, operations.size());
         }
         return operations.toArray(Operation[]::new);
     }

@@ -52,7 +52,7 @@ public final class Instruction {
         this.layout = layout;
         this.registers = registers;
         this.operations = operations;
-        this.operands = layout.x86() + Layout.OPERANDS;
+        this.operands = (long) layout.x86() + Layout.OPERANDS;
     }
 
     private static long bits(int from, int to) {

@@ -5,27 +5,29 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.backstitch.unwind.machine.X86_64;
-import org.jspecify.annotations.Nullable;
 
 /** What Capstone's register numbers mean, found by name: which general register each is, or is a part of. */
 final class Registers {
     /** For a register that is not a general one. */
     static final int NOT_GENERAL = -1;
 
+    /** More registers than any release knows; the loop over their names ends at the first that has none. */
+    private static final int MOST_REGISTERS = 1 << 10;
+
     private static final Map<String, Integer> GENERAL = generalByName();
 
-    private final List<@Nullable String> names = new ArrayList<>();
+    private final List<String> names = new ArrayList<>();
     private final byte[] general;
 
     Registers(Library library, long handle) {
-        names.add(null);
-        while (library.registerName(handle, names.size()) instanceof String name) {
-            names.add(name);
+        String next = "";
+        while (next != null && names.size() < MOST_REGISTERS) {
+            names.add(next);
+            next = library.registerName(handle, names.size());
         }
         general = new byte[names.size()];
         for (int id = 0; id < general.length; id++) {
-            String name = names.get(id);
-            general[id] = (byte) (name == null ? NOT_GENERAL : GENERAL.getOrDefault(name, NOT_GENERAL));
+            general[id] = (byte) (int) GENERAL.getOrDefault(names.get(id), NOT_GENERAL);
         }
     }
 
@@ -39,8 +41,7 @@ final class Registers {
 
     /** The name of register {@code id}; empty for none. */
     String name(int id) {
-        String name = id >= 0 && id < names.size() ? names.get(id) : null;
-        return name == null ? "" : name;
+        return id >= 0 && id < names.size() ? names.get(id) : "";
     }
 
     private static Map<String, Integer> generalByName() {

@@ -68,7 +68,8 @@ class JnaComparisonTest {
                     + switch (insn.kind(i)) {
                         case Instruction.REGISTER -> insn.registerName(i);
                         case Instruction.IMMEDIATE -> "" + insn.immediate(i);
-                        case Instruction.MEMORY -> insn.memorySegment(i) + ":" + insn.memoryScale(i) + insn.memoryDisplacement(i);
+                        case Instruction.MEMORY ->
+                            insn.memorySegment(i) + ":" + insn.memoryScale(i) + insn.memoryDisplacement(i);
                         default -> "?";
                     });
         }
@@ -95,7 +96,8 @@ class JnaComparisonTest {
                         case capstone.Capstone.CS_OP_REG -> name(insn, operand.value.reg);
                         case capstone.Capstone.CS_OP_IMM -> "" + operand.value.imm;
                         case capstone.Capstone.CS_OP_MEM ->
-                            name(insn, operand.value.mem.segment) + ":" + operand.value.mem.scale + operand.value.mem.disp;
+                            name(insn, operand.value.mem.segment) + ":" + operand.value.mem.scale
+                                    + operand.value.mem.disp;
                         default -> "?";
                     });
         }
@@ -106,7 +108,7 @@ class JnaComparisonTest {
             facts.add("writes " + name(insn, register));
         }
         for (byte group : insn.groups) {
-            facts.add("group " + group);
+            facts.add("group " + (group & 0xff));
         }
         assertTrue(binding.version() > 0);
         return facts;
