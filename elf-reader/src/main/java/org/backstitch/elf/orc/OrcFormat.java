@@ -162,6 +162,9 @@ public enum OrcFormat {
             case SIGNAL_AT_10_END_AT_11 -> {
                 type = narrowType(flags >>> 8 & 3, sp, flags >>> 11 & 1);
                 signal = (flags >>> 10 & 1) != 0;
+                if (signal && sp == OrcRegister.UNDEFINED) {
+                    return null;
+                }
             }
             default -> {
                 type = wideType(flags >>> 8 & 7);
