@@ -13,15 +13,15 @@ import org.backstitch.unwind.machine.X86_64;
  * <pre>
  *   CFA            = base + cfaOffset               or, dereferenced, *(base + cfaOffset) + addend
  *   return address = *(CFA - 8)                     (kind CALL and PLT; for the others see their constants)
- *   caller's RBP   = RBP, or *(CFA + rbpOffset), or *(base + rbpOffset), or unknown
+ *   caller's RBP   = RBP, or *(CFA + rbpOffset), or *(base + rbpOffset), or *(RBP + rbpOffset), or unknown
  * </pre>
  *
  * <pre>
- *   63            40 39          24 23     16 15 14 13  12 11     10       9      8   4 3    0
+ *   63            40 39          24 23     16  15  14  12  11     10       9      8   4 3    0
  *  +----------------+--------------+---------+-----+------+------+--------+-------+-----+------+
  *  |   cfaOffset    |  rbpOffset   | addend  |  0  | rbp  | side | signal | deref | base| kind |
  *  +----------------+--------------+---------+-----+------+------+--------+-------+-----+------+
- *      signed           signed       signed          2 bits
+ *      signed           signed       signed          3 bits
  * </pre>
  *
  * <p>The other callee-saved registers are in a second word beside it ({@link SavedRegisters}), which only a walk that recovers them
@@ -71,6 +71,9 @@ public final class UnwindRule {
     /** RBP in the caller is not known. */
     public static final int RBP_UNDEFINED = 3;
 
+    /** RBP in the caller lies at RBP + rbpOffset, and the CFA is based on another register. */
+    public static final int RBP_AT_RBP = 4;
+
     /** The smallest and largest CFA offset that a word can hold, in bytes. */
     public static final int MIN_CFA_OFFSET = -(1 << 23);
 
@@ -99,7 +102,7 @@ public final class UnwindRule {
      * @param kind {@link #CALL} to {@link #SIDE}
      * @param base the register that the CFA is based on, by its DWARF number (System V ABI x86-64, figure 3.36): 0 to 16
      * @param cfaOffset in bytes; {@link #fitsCfaOffset} must hold
-     * @param rbpMode {@link #RBP_SAME} to {@link #RBP_UNDEFINED}
+     * @param rbpMode {@link #RBP_SAME} to {@link #RBP_AT_RBP}
      * @param rbpOffset in bytes; {@link #fitsRbpOffset} must hold; 0 unless the mode uses it
      * @param addend in bytes, -128 to 127: added to a dereferenced CFA; for {@link #PLT} the threshold 0 to 15
      * @param flags any of {@link #DEREF}, {@link #EXACT_CALLER} and {@link #HAS_SIDE}
@@ -113,7 +116,7 @@ public final class UnwindRule {
                 || !fitsRbpOffset(rbpOffset)
                 || addend != (byte) addend
                 || rbpMode < 0
-                || rbpMode > 3
+                || rbpMode > RBP_AT_RBP
                 || (flags & ~(DEREF | EXACT_CALLER | HAS_SIDE)) != 0) {
             throw new IllegalArgumentException(
                     "no rule word can say this: kind %d, base %d, CFA %+d, RBP mode %d %+d, addend %d"
@@ -158,9 +161,9 @@ public final class UnwindRule {
         return (short) (rule >>> RBP_OFFSET_SHIFT);
     }
 
-    /** {@link #RBP_SAME} to {@link #RBP_UNDEFINED}. */
+    /** {@link #RBP_SAME} to {@link #RBP_AT_RBP}. */
     public static int rbpMode(long rule) {
-        return (int) (rule >>> RBP_MODE_SHIFT) & 3;
+        return (int) (rule >>> RBP_MODE_SHIFT) & 7;
     }
 
     /** What is added to a dereferenced CFA, in bytes; for {@link #PLT} the threshold. */
@@ -214,6 +217,8 @@ public final class UnwindRule {
                 case RBP_AT_CFA -> text.append(" rbp=c").append(signed(rbpOffset(rule)));
                 case RBP_AT_BASE -> text.append(" rbp=b").append(signed(rbpOffset(rule)));
                 case RBP_UNDEFINED -> text.append(" rbp=u");
+                case RBP_AT_RBP ->
+                    text.append(" rbp=*(rbp").append(signed(rbpOffset(rule))).append(')');
                 default -> text.append("");
             }
         }
