@@ -4,6 +4,7 @@ module org.backstitch.unwind {
     requires static transitive org.jspecify;
 
     exports org.backstitch.unwind;
+    exports org.backstitch.unwind.deferred;
     exports org.backstitch.unwind.machine;
     exports org.backstitch.unwind.table;
 }
