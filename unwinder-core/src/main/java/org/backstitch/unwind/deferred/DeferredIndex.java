@@ -74,10 +74,10 @@ public final class DeferredIndex {
         int task = byTask ? tid : UNKNOWN_ID;
         int found = ordered ? findNear(task, cookie, time, offset) : records.firstOf(task, cookie);
         if (found < 0) {
-            return -1 - whyLost(pid, tid, time, offset).ordinal();
+            return -1L - whyLost(pid, tid, time, offset).code();
         }
         if (execs.anyBetween(pid, time, offset, records.time(found), records.offset(found))) {
-            return -1 - Deferral.LOST_EXEC.ordinal();
+            return -1L - Deferral.LOST_EXEC.code();
         }
         claimed[found] = 1;
         return records.offset(found);
@@ -170,7 +170,7 @@ public final class DeferredIndex {
             }
         }
         records.truncate(kept);
-        return size - kept;
+        return (long) size - kept;
     }
 
     /** Collects what an index is made of, in any order. Not thread-safe. */
@@ -181,6 +181,9 @@ public final class DeferredIndex {
         private final Points forks = new Points();
         private final Intervals losses = new Intervals();
         private boolean recordWithoutTask;
+
+        /** A builder that nothing was given to. */
+        public Builder() {}
 
         /**
          * A late record.
@@ -410,7 +413,7 @@ public final class DeferredIndex {
                     int right = middle;
                     for (int i = left; i < end; i++) {
                         boolean takeLeft =
-                                right == end || left < middle && compare(from[left], from[right], major) <= 0;
+                                right == end || (left < middle && compare(from[left], from[right], major) <= 0);
                         to[i] = takeLeft ? from[left++] : from[right++];
                     }
                 }

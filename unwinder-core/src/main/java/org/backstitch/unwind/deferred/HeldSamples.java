@@ -43,7 +43,7 @@ final class HeldSamples {
         size++;
         int slot = slot(ticket);
         samples[slot] = sample;
-        values[slot] = (long) entry << Integer.SIZE | NONE & 0xffff_ffffL;
+        values[slot] = (long) entry << Integer.SIZE | (NONE & 0xffff_ffffL);
         states[slot] = WAITING;
         return ticket;
     }
@@ -55,7 +55,7 @@ final class HeldSamples {
 
     void decide(int ticket, Deferral deferral, long chain) {
         values[slot(ticket)] = chain;
-        states[slot(ticket)] = (byte) deferral.ordinal();
+        states[slot(ticket)] = (byte) deferral.code();
     }
 
     boolean isDecided(int ticket) {
@@ -88,7 +88,7 @@ final class HeldSamples {
 
     void setNext(int ticket, int next) {
         int slot = slot(ticket);
-        values[slot] = values[slot] >> Integer.SIZE << Integer.SIZE | next & 0xffff_ffffL;
+        values[slot] = values[slot] >> Integer.SIZE << Integer.SIZE | (next & 0xffff_ffffL);
     }
 
     private int slot(int ticket) {

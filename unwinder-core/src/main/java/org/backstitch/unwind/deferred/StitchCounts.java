@@ -11,9 +11,12 @@ public final class StitchCounts {
     private long unclaimed;
     private long duplicate;
 
+    /** An empty account. */
+    public StitchCounts() {}
+
     /** How many samples ended so. */
     public long samples(Deferral deferral) {
-        return samples[deferral.ordinal()];
+        return samples[deferral.code()];
     }
 
     /** All samples. */
@@ -47,7 +50,7 @@ public final class StitchCounts {
 
     /** Counts a sample. */
     public void count(Deferral deferral) {
-        samples[deferral.ordinal()]++;
+        samples[deferral.code()]++;
     }
 
     /** Adds another account to this one. */
