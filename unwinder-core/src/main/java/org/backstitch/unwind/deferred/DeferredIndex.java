@@ -12,7 +12,8 @@ import java.util.Arrays;
  * <p>A request is known by its task and its cookie. In a recording with times a task's records are sorted by time, and a sample looks
  * for its cookie only among the {@value #NEIGHBOURS} records of its task before it and as many after it: entries of a task follow
  * each other, so that a cookie found further away names another entry (the kernel's counter wraps after 2<sup>31</sup> entries of a
- * CPU). More than one neighbour is looked at only for clocks that disagree between CPUs. Without times, or without task ids, order
+ * CPU). More than one neighbour is looked at only for clocks that disagree between CPUs. (What it cannot tell apart is a cookie that
+ * returns when every record of its task in between was lost.) Without times, or without task ids, order
  * means nothing between buffers, and the first record of the same task and cookie counts.
  *
  * <p>An exec between a sample and its record parts them: the record describes the new program's stack.

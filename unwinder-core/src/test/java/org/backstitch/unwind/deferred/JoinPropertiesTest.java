@@ -1,0 +1,265 @@
+package org.backstitch.unwind.deferred;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
+import net.jqwik.api.constraints.IntRange;
+
+/** The two joins against slow and obvious ones, on random histories. */
+class JoinPropertiesTest {
+    enum Kind {
+        SAMPLE,
+        REQUEST,
+        RECORD,
+        EXEC,
+        EXIT,
+        FORK
+    }
+
+    /** Something that happens in task {@code task} of process {@code task / 2}. */
+    record Happening(Kind kind, int task, int cookie) {
+        int pid() {
+            return task / 2;
+        }
+    }
+
+    @Provide
+    Arbitrary<List<Happening>> anything() {
+        return Combinators.combine(
+                        Arbitraries.frequency(
+                                Tuple.of(3, Kind.SAMPLE),
+                                Tuple.of(10, Kind.REQUEST),
+                                Tuple.of(6, Kind.RECORD),
+                                Tuple.of(1, Kind.EXEC),
+                                Tuple.of(1, Kind.EXIT),
+                                Tuple.of(1, Kind.FORK)),
+                        Arbitraries.integers().between(0, 5),
+                        Arbitraries.integers().between(0, 3))
+                .as(Happening::new)
+                .list()
+                .ofMaxSize(60);
+    }
+
+    record Outcome(Deferral deferral, long chain) {}
+
+    private static void feed(Stitcher stitcher, List<Happening> history) {
+        for (int i = 0; i < history.size(); i++) {
+            Happening h = history.get(i);
+            switch (h.kind()) {
+                case SAMPLE -> stitcher.sample(i);
+                case REQUEST -> stitcher.request(i, h.pid(), h.task(), h.cookie());
+                case RECORD -> stitcher.record(h.pid(), h.task(), h.cookie(), i);
+                case EXEC -> stitcher.exec(h.pid());
+                case EXIT -> stitcher.exit(h.task());
+                case FORK -> stitcher.fork(h.task());
+            }
+        }
+        stitcher.end();
+    }
+
+    /** What the rule says, word by word, with no thought of speed or memory, where order between cookies means nothing. */
+    private static Outcome expected(List<Happening> history, int sample) {
+        Happening asked = history.get(sample);
+        if (asked.kind() == Kind.SAMPLE) {
+            return new Outcome(Deferral.NO, Stitcher.NO_CHAIN);
+        }
+        Outcome stitched = null;
+        for (int i = sample - 1; i >= 0; i--) {
+            Happening h = history.get(i);
+            if (ends(h, asked)) {
+                boolean gone = h.kind() == Kind.EXIT
+                        && history.subList(i, sample).stream()
+                                .noneMatch(later -> later.task() == asked.task()
+                                        && (later.kind() == Kind.FORK || later.kind() == Kind.RECORD));
+                if (gone) {
+                    return new Outcome(Deferral.LOST_EXIT, Stitcher.NO_CHAIN);
+                }
+                break;
+            }
+            if (h.equals(new Happening(Kind.RECORD, asked.task(), asked.cookie()))) {
+                stitched = new Outcome(Deferral.STITCHED, i);
+            }
+        }
+        if (stitched == null && exitedBefore(history, sample)) {
+            return new Outcome(Deferral.LOST_EXIT, Stitcher.NO_CHAIN);
+        }
+        if (stitched != null) {
+            return stitched;
+        }
+        for (int i = sample + 1; i < history.size(); i++) {
+            Happening h = history.get(i);
+            if (ends(h, asked)) {
+                return new Outcome(h.kind() == Kind.EXIT ? Deferral.LOST_EXIT : Deferral.LOST_EXEC, Stitcher.NO_CHAIN);
+            }
+            if (h.equals(new Happening(Kind.RECORD, asked.task(), asked.cookie()))) {
+                return new Outcome(Deferral.STITCHED, i);
+            }
+        }
+        return new Outcome(Deferral.LOST_END_OF_DATA, Stitcher.NO_CHAIN);
+    }
+
+    private static boolean exitedBefore(List<Happening> history, int sample) {
+        for (int i = sample - 1; i >= 0; i--) {
+            Happening h = history.get(i);
+            if (h.task() == history.get(sample).task()) {
+                switch (h.kind()) {
+                    case EXIT -> {
+                        return true;
+                    }
+                    case FORK, RECORD -> {
+                        return false;
+                    }
+                    case SAMPLE, REQUEST, EXEC -> {}
+                }
+            }
+        }
+        return false;
+    }
+
+    private static boolean ends(Happening h, Happening asked) {
+        return (h.kind() == Kind.EXEC && h.pid() == asked.pid()) || (h.kind() == Kind.EXIT && h.task() == asked.task());
+    }
+
+    @Property(tries = 3000)
+    void everySampleLeavesOnceInOrderWithTheOutcomeThatTheRuleGives(@ForAll("anything") List<Happening> history) {
+        List<Integer> order = new ArrayList<>();
+        Stitcher stitcher = new Stitcher(JoinPolicy.COOKIE, false, 1000, (sample, deferral, chain) -> {
+            order.add((int) sample);
+            assertEquals(expected(history, (int) sample), new Outcome(deferral, chain), () -> "sample " + sample);
+        });
+        feed(stitcher, history);
+        assertEquals(samplesOf(history), order);
+        assertEquals(order.size(), stitcher.counts().samples());
+    }
+
+    @Property(tries = 3000)
+    void withinATightBoundEverySampleStillLeavesOnceInOrder(
+            @ForAll("anything") List<Happening> history, @ForAll @IntRange(min = 1, max = 5) int bound) {
+        for (JoinPolicy policy : JoinPolicy.values()) {
+            List<Integer> order = new ArrayList<>();
+            Stitcher[] stitcher = new Stitcher[1];
+            stitcher[0] = new Stitcher(policy, true, bound, (sample, deferral, chain) -> {
+                assertTrue(stitcher[0].held() <= bound);
+                order.add((int) sample);
+                if (deferral == Deferral.STITCHED) {
+                    Happening record = history.get((int) chain);
+                    assertEquals(Kind.RECORD, record.kind());
+                    assertEquals(history.get((int) sample).task(), record.task());
+                    assertEquals(history.get((int) sample).cookie(), record.cookie());
+                }
+            });
+            feed(stitcher[0], history);
+            assertEquals(samplesOf(history), order);
+        }
+    }
+
+    private static List<Integer> samplesOf(List<Happening> history) {
+        List<Integer> samples = new ArrayList<>();
+        for (int i = 0; i < history.size(); i++) {
+            if (history.get(i).kind() == Kind.SAMPLE || history.get(i).kind() == Kind.REQUEST) {
+                samples.add(i);
+            }
+        }
+        return samples;
+    }
+
+    /** One stay of a task in the kernel: requests before the record, requests after it, and whether the record is lost. */
+    record Entry(int task, int before, int after, boolean recordLost, int copies) {}
+
+    @Provide
+    Arbitrary<List<Entry>> entries() {
+        return Combinators.combine(
+                        Arbitraries.integers().between(0, 3),
+                        Arbitraries.integers().between(1, 3),
+                        Arbitraries.integers().between(0, 2),
+                        Arbitraries.of(false, false, false, true),
+                        Arbitraries.integers().between(1, 2))
+                .as(Entry::new)
+                .list()
+                .ofMaxSize(40);
+    }
+
+    /** A history that a kernel can make, and the record that each of its samples should get (-1 for none). */
+    private static final class Truth {
+        final List<Happening> history = new ArrayList<>();
+        final Map<Integer, Integer> records = new HashMap<>();
+        int duplicates;
+
+        /** The cookie counter wraps after {@code cookies} entries of a task. */
+        Truth(List<Entry> entries, int cookies) {
+            Map<Integer, Integer> entriesOfTask = new HashMap<>();
+            for (Entry entry : entries) {
+                int cookie = entriesOfTask.merge(entry.task(), 1, Integer::sum) % cookies;
+                List<Integer> asking = new ArrayList<>();
+                int record = -1;
+                for (int i = 0; i <= entry.before() + entry.after(); i++) {
+                    if (i == entry.before() && !entry.recordLost()) {
+                        record = history.size();
+                        history.add(new Happening(Kind.RECORD, entry.task(), cookie));
+                    }
+                    if (i < entry.before() + entry.after()) {
+                        asking.add(history.size());
+                        history.add(new Happening(Kind.REQUEST, entry.task(), cookie));
+                    }
+                }
+                for (int copy = 1; copy < entry.copies() && record >= 0; copy++) {
+                    history.add(new Happening(Kind.RECORD, entry.task(), cookie));
+                    duplicates++;
+                }
+                for (int sample : asking) {
+                    records.put(sample, record);
+                }
+            }
+        }
+    }
+
+    @Property(tries = 2000)
+    void theStreamFindsTheTruthThoughCookiesReturnAndRecordsAreLost(
+            @ForAll("entries") List<Entry> entries, @ForAll @IntRange(min = 3, max = 9) int cookies) {
+        Truth truth = new Truth(entries, cookies);
+        Map<Integer, Integer> found = new HashMap<>();
+        Stitcher stitcher = new Stitcher((sample, deferral, chain) -> found.put((int) sample, (int) chain));
+        feed(stitcher, truth.history);
+        assertEquals(truth.records, found);
+        assertEquals(truth.duplicates, stitcher.counts().duplicate());
+        assertEquals(0, stitcher.counts().unclaimed());
+    }
+
+    /** The index sees records only: it tells returned cookies apart by the records between them, so they must not all be lost. */
+    @Property(tries = 2000)
+    void theIndexFindsTheTruthThoughCookiesReturnOrRecordsAreLost(
+            @ForAll("entries") List<Entry> entries, @ForAll @IntRange(min = 5, max = 9) int cookies) {
+        boolean lost = entries.stream().anyMatch(Entry::recordLost);
+        Truth truth = new Truth(entries, lost ? Integer.MAX_VALUE : cookies);
+        DeferredIndex.Builder builder = new DeferredIndex.Builder();
+        for (int i = truth.history.size() - 1; i >= 0; i--) {
+            Happening h = truth.history.get(i);
+            if (h.kind() == Kind.RECORD) {
+                builder.record(h.pid(), h.task(), h.cookie(), 1000 + i, i);
+            }
+        }
+        DeferredIndex index = builder.build(true);
+        Map<Integer, Integer> indexed = new HashMap<>();
+        for (int i : samplesOf(truth.history)) {
+            Happening h = truth.history.get(i);
+            long found = index.find(h.pid(), h.task(), h.cookie(), 1000 + i, i);
+            indexed.put(i, found >= 0 ? (int) found : -1);
+        }
+        assertEquals(truth.records, indexed);
+        StitchCounts counts = new StitchCounts();
+        index.countRecords(counts);
+        assertEquals(truth.duplicates, counts.duplicate());
+        assertEquals(0, counts.unclaimed());
+    }
+}
