@@ -60,6 +60,15 @@ public final class Bytes {
         return new Bytes(MemorySegment.ofArray(array), source, 0);
     }
 
+    /**
+     * A view of an array, which must not change any more, that was copied out of a source.
+     *
+     * @param origin where in the source it was copied from, in bytes
+     */
+    public static Bytes of(byte[] array, String source, long origin) {
+        return new Bytes(MemorySegment.ofArray(array), source, origin);
+    }
+
     /** Whether {@code error} says that a mapped file has shrunk under its mapping (or its device failed). */
     public static boolean isMappingFault(InternalError error) {
         String message = error.getMessage();

@@ -59,6 +59,9 @@ public final class UnwindRule {
     /** The row is only in the side table. */
     public static final int SIDE = 8;
 
+    /** The unwind information for this address is malformed. */
+    public static final int MALFORMED = 9;
+
     /** RBP in the caller is RBP in this frame. */
     public static final int RBP_SAME = 0;
 
@@ -94,12 +97,17 @@ public final class UnwindRule {
     /** Set when the table's side table holds a complete row for this rule. */
     public static final long HAS_SIDE = 1L << 11;
 
+    /** The word of a kind that says all by itself: {@link #END}, {@link #UNDEFINED} or {@link #MALFORMED}. */
+    public static long of(int kind) {
+        return of(kind, 0, 0, RBP_SAME, 0, 0, 0);
+    }
+
     private UnwindRule() {}
 
     /**
      * The word of a rule.
      *
-     * @param kind {@link #CALL} to {@link #SIDE}
+     * @param kind {@link #CALL} to {@link #MALFORMED}
      * @param base the register that the CFA is based on, by its DWARF number (System V ABI x86-64, figure 3.36): 0 to 16
      * @param cfaOffset in bytes; {@link #fitsCfaOffset} must hold
      * @param rbpMode {@link #RBP_SAME} to {@link #RBP_AT_RBP}
@@ -109,7 +117,7 @@ public final class UnwindRule {
      */
     public static long of(int kind, int base, long cfaOffset, int rbpMode, long rbpOffset, int addend, long flags) {
         if (kind < CALL
-                || kind > SIDE
+                || kind > MALFORMED
                 || base < 0
                 || base > 16
                 || !fitsCfaOffset(cfaOffset)
@@ -141,7 +149,7 @@ public final class UnwindRule {
         return offset == (short) offset;
     }
 
-    /** {@link #CALL} to {@link #SIDE}, or 0 for {@link #NONE}. */
+    /** {@link #CALL} to {@link #MALFORMED}, or 0 for {@link #NONE}. */
     public static int kind(long rule) {
         return (int) rule & 0xf;
     }
@@ -199,10 +207,11 @@ public final class UnwindRule {
             case PARTIAL_REGISTERS -> "regs-partial";
             case SIGNAL -> "signal";
             case PLT -> "plt";
+            case MALFORMED -> "malformed";
             default -> "side";
         };
         StringBuilder text = new StringBuilder(kind);
-        if (kind(rule) != END && kind(rule) != UNDEFINED && kind(rule) != SIDE) {
+        if (describesCaller(rule)) {
             String base = X86_64.name(base(rule)) + signed(cfaOffset(rule));
             text.append(' ');
             if (isDereferenced(rule)) {
@@ -229,6 +238,13 @@ public final class UnwindRule {
             text.append(" +side");
         }
         return text.toString();
+    }
+
+    private static boolean describesCaller(long rule) {
+        return switch (kind(rule)) {
+            case END, UNDEFINED, SIDE, MALFORMED -> false;
+            default -> true;
+        };
     }
 
     private static String signed(long value) {

@@ -1,0 +1,156 @@
+package org.backstitch.elf.dwarf;
+
+import java.util.Arrays;
+import org.backstitch.bytes.MalformedInputException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the frame description entry for an address in a section, whatever its order, its overlaps and its damage.
+ *
+ * <p>Where several entries cover an address, the one that starts last decides, and among those that start together the first of the
+ * section. Entries that are for no code at all (length 0) and those that start at address 0, as linkers leave them for functions that
+ * they discarded, are for nothing. Malformed entries are counted and left out.
+ *
+ * <p>Immutable.
+ */
+public final class FdeIndex {
+    private final CallFrameInfo info;
+    private final long[] starts;
+    private final long[] offsets;
+    /** The highest end of this entry and of all before it: how far back a search may have to look. */
+    private final long[] highestEnds;
+
+    private final int malformed;
+    private final @Nullable MalformedInputException firstMalformed;
+
+    /** Reads the whole section once. */
+    public FdeIndex(CallFrameInfo info) {
+        this.info = info;
+        Collector collector = new Collector();
+        collector.collect(info);
+        malformed = collector.malformed;
+        firstMalformed = collector.firstMalformed;
+        int count = collector.count;
+        long[] unordered = collector.starts;
+        Integer[] order = null;
+        if (!collector.ordered) {
+            order = new Integer[count];
+            Arrays.setAll(order, i -> i);
+            Arrays.sort(order, (a, b) -> {
+                int byStart = Long.compareUnsigned(unordered[a], unordered[b]);
+                return byStart != 0 ? byStart : Integer.compare(b, a);
+            });
+        }
+        starts = new long[count];
+        offsets = new long[count];
+        highestEnds = new long[count];
+        long highest = 0;
+        for (int i = 0; i < count; i++) {
+            int from = order == null ? i : order[i];
+            starts[i] = collector.starts[from];
+            offsets[i] = collector.offsets[from];
+            long end = collector.ends[from];
+            highest = Long.compareUnsigned(end, highest) > 0 ? end : highest;
+            highestEnds[i] = highest;
+        }
+    }
+
+    private static final class Collector {
+        private long[] starts = new long[256];
+        private long[] offsets = new long[256];
+        private long[] ends = new long[256];
+        private int count;
+        private boolean ordered = true;
+        private int malformed;
+        private @Nullable MalformedInputException firstMalformed;
+
+        private void collect(CallFrameInfo info) {
+            CallFrameInfo.EntryCursor entries = info.entries();
+            for (boolean more = true; more; ) {
+                try {
+                    more = entries.next();
+                    if (more && !entries.isCie()) {
+                        add(entries.parseFde());
+                    }
+                } catch (MalformedInputException e) {
+                    malformed++;
+                    firstMalformed = firstMalformed == null ? e : firstMalformed;
+                }
+            }
+        }
+
+        private void add(FrameDescriptionEntry fde) {
+            if (fde.start() == 0 || fde.length() == 0) {
+                return;
+            }
+            if (count == starts.length) {
+                int larger = count * 2;
+                starts = Arrays.copyOf(starts, larger);
+                offsets = Arrays.copyOf(offsets, larger);
+                ends = Arrays.copyOf(ends, larger);
+            }
+            starts[count] = fde.start();
+            offsets[count] = fde.offset();
+            boolean wraps = Long.compareUnsigned(fde.end(), fde.start()) < 0;
+            ends[count] = wraps ? -1 : fde.end();
+            ordered &= count == 0 || Long.compareUnsigned(starts[count - 1], fde.start()) < 0;
+            count++;
+        }
+    }
+
+    /** The section that is indexed. */
+    public CallFrameInfo info() {
+        return info;
+    }
+
+    /** How many entries are indexed. */
+    public int size() {
+        return starts.length;
+    }
+
+    /** The first address of entry {@code index}; they ascend. */
+    public long start(int index) {
+        return starts[index];
+    }
+
+    /** The entry {@code index}, 0 to {@link #size} - 1. */
+    public FrameDescriptionEntry fde(int index) {
+        return info.fdeAt(offsets[index]);
+    }
+
+    /** Whether an entry before {@code index} covers its start, or one starts at the same address. */
+    public boolean overlaps(int index) {
+        return index > 0 && Long.compareUnsigned(highestEnds[index - 1], starts[index]) > 0;
+    }
+
+    /** How many entries are malformed. */
+    public int malformed() {
+        return malformed;
+    }
+
+    /** What is wrong with the first malformed entry. */
+    public @Nullable MalformedInputException firstMalformed() {
+        return firstMalformed;
+    }
+
+    /** The entry that decides for {@code vaddr}, or null. */
+    public @Nullable FrameDescriptionEntry find(long vaddr) {
+        int low = 0;
+        int high = starts.length;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (Long.compareUnsigned(starts[middle], vaddr) <= 0) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        for (int i = low - 1; i >= 0 && Long.compareUnsigned(highestEnds[i], vaddr) > 0; i--) {
+            FrameDescriptionEntry fde = fde(i);
+            if (fde.covers(vaddr)) {
+                return fde;
+            }
+        }
+        return null;
+    }
+}

@@ -1,0 +1,123 @@
+package org.backstitch.unwind.table;
+
+import java.util.Arrays;
+import org.backstitch.elf.dwarf.UnwindRow;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collects rows in ascending order of their addresses and makes an {@link UnwindTable} of them.
+ *
+ * {@snippet :
+ * UnwindTable table = new UnwindTableBuilder()
+ *     .addRow(0x1000, callRule, SavedRegisters.SAME, null)
+ *     .addGap(0x1040)
+ *     .build();
+ * }
+ */
+public final class UnwindTableBuilder {
+    /** How far apart the first and the last address of a table may lie, in bytes: 4 GiB, as x86-64 code models have it. */
+    public static final long MAX_SPAN = 0xffff_ffffL;
+
+    private final RuleDictionary dictionary;
+    private long base;
+    private int[] starts = new int[256];
+    private int[] numbers = new int[256];
+    private int rows;
+    private int sourceRows;
+
+    // Neighbouring rows alternate between few rules: a small cache in front of the dictionary.
+    private static final int MEMO = 64;
+    private final long[] memoRule = new long[MEMO];
+    private final long[] memoSaved = new long[MEMO];
+    private final int[] memoNumber = new int[MEMO];
+
+    /** A builder with a dictionary of its own. */
+    public UnwindTableBuilder() {
+        this(new RuleDictionary());
+    }
+
+    /** A builder that adds its rules to a dictionary. */
+    public UnwindTableBuilder(RuleDictionary dictionary) {
+        this.dictionary = dictionary;
+    }
+
+    /**
+     * Adds a row that covers everything from {@code vaddr} to the next row or gap. A row at the address of the one before replaces
+     * it.
+     *
+     * @param vaddr unsigned; not below the one before
+     * @param rule an {@link UnwindRule} word
+     * @param saved a {@link SavedRegisters} word
+     * @param side the complete row, where the rule {@link UnwindRule#hasSide}
+     * @throws IllegalArgumentException if the address descends, or lies more than {@link #MAX_SPAN} above the first
+     */
+    public UnwindTableBuilder addRow(long vaddr, long rule, long saved, @Nullable UnwindRow side) {
+        sourceRows++;
+        append(vaddr, number(rule, saved, side));
+        return this;
+    }
+
+    /** Says that nothing covers the addresses from {@code vaddr} to the next row. */
+    public UnwindTableBuilder addGap(long vaddr) {
+        append(vaddr, 0);
+        return this;
+    }
+
+    private int number(long rule, long saved, @Nullable UnwindRow side) {
+        if (side != null) {
+            return dictionary.intern(rule, saved, side);
+        }
+        long mixed = (rule ^ saved * 31) * 0x9e37_79b9_7f4a_7c15L;
+        int slot = (int) (mixed >>> 58);
+        if (memoNumber[slot] != 0 && memoRule[slot] == rule && memoSaved[slot] == saved) {
+            return memoNumber[slot];
+        }
+        int number = dictionary.intern(rule, saved, null);
+        memoRule[slot] = rule;
+        memoSaved[slot] = saved;
+        memoNumber[slot] = number;
+        return number;
+    }
+
+    private void append(long vaddr, int number) {
+        if (rows == 0) {
+            if (number == 0) {
+                return;
+            }
+            base = vaddr;
+        }
+        long offset = vaddr - base;
+        if (offset < 0 || offset > MAX_SPAN) {
+            throw new IllegalArgumentException(
+                    "row at 0x%x, but the table starts at 0x%x and spans at most 4 GiB".formatted(vaddr, base));
+        }
+        if (rows > 0) {
+            int last = rows - 1;
+            int order = Integer.compareUnsigned((int) offset, starts[last]);
+            if (order < 0) {
+                throw new IllegalArgumentException("row at 0x%x, below the one before it".formatted(vaddr));
+            }
+            if (order == 0) {
+                rows = last;
+            }
+            if (rows > 0 && numbers[rows - 1] == number) {
+                return;
+            }
+        }
+        if (rows == starts.length) {
+            starts = Arrays.copyOf(starts, rows * 2);
+            numbers = Arrays.copyOf(numbers, rows * 2);
+        }
+        starts[rows] = (int) offset;
+        numbers[rows] = number;
+        rows++;
+    }
+
+    /**
+     * The table of all rows added. The last one must have been closed by a gap, or it covers nothing.
+     */
+    public UnwindTable build() {
+        return new UnwindTable(
+                base, Arrays.copyOf(starts, rows), Arrays.copyOf(numbers, rows), dictionary, sourceRows);
+    }
+}
