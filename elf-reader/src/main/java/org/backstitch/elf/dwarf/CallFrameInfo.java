@@ -7,6 +7,8 @@ import java.util.function.LongFunction;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.ElfSection;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,6 +72,58 @@ public final class CallFrameInfo {
         this.sectionVaddr = sectionVaddr;
         this.flavor = flavor;
         this.pointers = new PointerEncoding(textBase, dataBase, memory);
+    }
+
+    /**
+     * The section of a file that its unwinder would use: {@code .eh_frame}, found by its name, or where there are no section headers by
+     * the segment {@code PT_GNU_EH_FRAME}; {@code .debug_frame} where there is none.
+     */
+    public static Optional<CallFrameInfo> of(ElfFile elf) {
+        return of(elf, Flavor.EH_FRAME).or(() -> of(elf, Flavor.DEBUG_FRAME));
+    }
+
+    /**
+     * One of the two sections of a file, if it has it with any content.
+     *
+     * @throws MalformedInputException if the section lies outside of the file, or its content cannot be decompressed
+     */
+    public static Optional<CallFrameInfo> of(ElfFile elf, Flavor flavor) {
+        Optional<ElfSection> section = elf.section(flavor.sectionName()).filter(found -> !found.isNoBits());
+        if (section.isPresent()) {
+            return Optional.of(of(elf, section.get(), flavor)).filter(info -> info.section.size() > 0);
+        }
+        return flavor == Flavor.EH_FRAME ? ofSegment(elf) : Optional.empty();
+    }
+
+    /** A section of a file, whatever its name. */
+    public static CallFrameInfo of(ElfFile elf, ElfSection section, Flavor flavor) {
+        long vaddr = elf.isRelocatable() ? 0 : section.address();
+        return new CallFrameInfo(
+                section.data(), vaddr, flavor, addressOf(elf, ".text"), addressOf(elf, ".got"), memoryOf(elf));
+    }
+
+    private static Optional<CallFrameInfo> ofSegment(ElfFile elf) {
+        Optional<Long> vaddr = EhFrameHeader.find(elf).map(EhFrameHeader::frameVaddr);
+        return vaddr.flatMap(elf::bytesFrom).map(rest -> {
+            CallFrameInfo open = new CallFrameInfo(rest, vaddr.get(), Flavor.EH_FRAME, 0, 0, memoryOf(elf));
+            // Without a section header only its terminator says where the section ends.
+            EntryCursor entries = open.entries();
+            long end = 0;
+            while (entries.next() && entries.offset() == end) {
+                end = entries.next;
+            }
+            return new CallFrameInfo(rest.slice(0, end), vaddr.get(), Flavor.EH_FRAME, 0, 0, memoryOf(elf));
+        });
+    }
+
+    private static long addressOf(ElfFile elf, String section) {
+        return elf.section(section).map(ElfSection::address).orElse(0L);
+    }
+
+    private static LongFunction<OptionalLong> memoryOf(ElfFile elf) {
+        return vaddr -> elf.bytesAt(vaddr, Long.BYTES)
+                .map(bytes -> OptionalLong.of(bytes.i64(0)))
+                .orElse(OptionalLong.empty());
     }
 
     /** The section's bytes. */
@@ -149,7 +203,8 @@ public final class CallFrameInfo {
                 if (length == 0) {
                     continue;
                 }
-                // .eh_frame has four bytes here whatever the length's form (LSB 5.0 §10.6.1), .debug_frame has eight behind a long one.
+                // .eh_frame has four bytes here whatever the length's form (LSB 5.0 §10.6.1), .debug_frame has eight
+                // behind a long one.
                 boolean wide = extended && flavor == Flavor.DEBUG_FRAME;
                 if (length < (wide ? 8 : 4)) {
                     throw section.malformed(offset, "an entry too short for its identifier");
@@ -259,7 +314,8 @@ public final class CallFrameInfo {
                     case 'P' -> {
                         int encoding = in.u8();
                         if (!PointerEncoding.isOmitted(encoding)) {
-                            // The personality routine itself does not matter for unwinding, only how long its pointer is.
+                            // The personality routine itself does not matter for unwinding, only how long its pointer
+                            // is.
                             pointers.read(in, encoding & ~DwarfConstants.DW_EH_PE_indirect, sectionVaddr, 0);
                         }
                     }

@@ -106,7 +106,11 @@ public final class CallFrameInterpreter {
         }
         rowStart = location;
         while (position < programEnd) {
+            long at = position;
             if (execute()) {
+                if (Long.compareUnsigned(location, rowStart) < 0) {
+                    throw section.malformed(at, "a location that goes back from 0x%x".formatted(rowStart));
+                }
                 rowEnd = location;
                 return true;
             }
@@ -122,8 +126,8 @@ public final class CallFrameInterpreter {
     }
 
     /**
-     * The vaddr behind the current row: where the next one starts, or where the entry ends. Hostile entries have rows that end
-     * before they start, or behind the end of the entry.
+     * The vaddr behind the current row: where the next one starts, or where the entry ends. Rows may be empty, and may lie behind the
+     * end of the entry (the last one then ends before it starts): such rows are for no code.
      */
     public long rowEnd() {
         return rowEnd;

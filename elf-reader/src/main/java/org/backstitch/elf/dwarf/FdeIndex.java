@@ -80,7 +80,7 @@ public final class FdeIndex {
         }
 
         private void add(FrameDescriptionEntry fde) {
-            if (fde.start() == 0 || fde.length() == 0) {
+            if (fde.start() == 0 || fde.length() == 0 || fde.wraps()) {
                 return;
             }
             if (count == starts.length) {
@@ -91,8 +91,7 @@ public final class FdeIndex {
             }
             starts[count] = fde.start();
             offsets[count] = fde.offset();
-            boolean wraps = Long.compareUnsigned(fde.end(), fde.start()) < 0;
-            ends[count] = wraps ? -1 : fde.end();
+            ends[count] = fde.end();
             ordered &= count == 0 || Long.compareUnsigned(starts[count - 1], fde.start()) < 0;
             count++;
         }
@@ -121,6 +120,11 @@ public final class FdeIndex {
     /** Whether an entry before {@code index} covers its start, or one starts at the same address. */
     public boolean overlaps(int index) {
         return index > 0 && Long.compareUnsigned(highestEnds[index - 1], starts[index]) > 0;
+    }
+
+    /** The highest end of all entries; 0 if there are none. */
+    public long highestEnd() {
+        return highestEnds.length == 0 ? 0 : highestEnds[highestEnds.length - 1];
     }
 
     /** How many entries are malformed. */

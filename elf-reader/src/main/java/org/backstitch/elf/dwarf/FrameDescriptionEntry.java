@@ -55,9 +55,14 @@ public final class FrameDescriptionEntry {
         return start + length;
     }
 
+    /** Whether the entry's code would run over the end of the address space: such an entry is for nothing. */
+    public boolean wraps() {
+        return Long.compareUnsigned(end(), start) < 0;
+    }
+
     /** Whether the entry is for a vaddr. */
     public boolean covers(long vaddr) {
-        return Long.compareUnsigned(vaddr - start, length) < 0;
+        return Long.compareUnsigned(vaddr - start, length) < 0 && !wraps();
     }
 
     /**

@@ -52,7 +52,8 @@ record PointerEncoding(long textBase, long dataBase, LongFunction<OptionalLong> 
             long vaddr = value;
             value = memory.apply(vaddr)
                     .orElseThrow(() -> in.bytes()
-                            .malformed(at, "an indirect pointer to 0x%x, where the file has no bytes".formatted(vaddr)));
+                            .malformed(
+                                    at, "an indirect pointer to 0x%x, where the file has no bytes".formatted(vaddr)));
         }
         return value;
     }
@@ -76,8 +77,7 @@ record PointerEncoding(long textBase, long dataBase, LongFunction<OptionalLong> 
             case DW_EH_PE_udata4 -> in.u32();
             case DW_EH_PE_sdata4 -> in.i32();
             default ->
-                throw in.bytes()
-                        .malformed(in.position(), "pointer encoding 0x%x is not defined".formatted(encoding));
+                throw in.bytes().malformed(in.position(), "pointer encoding 0x%x is not defined".formatted(encoding));
         };
     }
 }

@@ -29,7 +29,9 @@ final class RowState {
     long cfaExpression = NO_EXPRESSION;
 
     final long[] rules = new long[DENSE];
-    @Nullable TreeMap<Integer, Long> others;
+
+    @Nullable
+    TreeMap<Integer, Long> others;
 
     void copyFrom(RowState that) {
         cfaRegister = that.cfaRegister;

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RuleDictionary {
     /** What readers see: replaced as a whole when it grows. */
-    private record Entries(long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
+    private record Entries(
+            long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
         static Entries ofSize(int size) {
             return new Entries(new long[size], new long[size], new @Nullable UnwindRow[size]);
         }

@@ -67,7 +67,8 @@ public final class UnwindTable implements UnwindInfo {
         if (Long.compareUnsigned(offset, span) >= 0) {
             return 0;
         }
-        // blocks[b] is the first row that starts behind the start of block b: the row wanted lies from one before it on.
+        // blocks[b] is the first row that starts behind the start of block b: the row wanted lies from one before it
+        // on.
         int block = (int) (offset >>> blockShift);
         int low = blocks[block];
         int high = blocks[block + 1];

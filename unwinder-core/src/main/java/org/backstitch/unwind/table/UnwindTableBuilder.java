@@ -117,7 +117,6 @@ public final class UnwindTableBuilder {
      * The table of all rows added. The last one must have been closed by a gap, or it covers nothing.
      */
     public UnwindTable build() {
-        return new UnwindTable(
-                base, Arrays.copyOf(starts, rows), Arrays.copyOf(numbers, rows), dictionary, sourceRows);
+        return new UnwindTable(base, Arrays.copyOf(starts, rows), Arrays.copyOf(numbers, rows), dictionary, sourceRows);
     }
 }

@@ -1,0 +1,104 @@
+package org.backstitch.elf.dwarf;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.ElfFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the frame description entry for an address of a file without reading more of the file than it must.
+ *
+ * <p>The linker's search table ({@code .eh_frame_hdr}) is asked first, and believed only if the entry that it names covers the address.
+ * Where it has no answer, the file's {@code .eh_frame} is indexed as a whole, once; where that has none, {@code .debug_frame}. Safe
+ * for any number of threads.
+ */
+public final class FdeFinder {
+    private final @Nullable EhFrameHeader header;
+    private final List<CallFrameInfo> sections;
+    private final @Nullable MalformedInputException fault;
+    private volatile @Nullable List<FdeIndex> indexes;
+
+    private FdeFinder(
+            @Nullable EhFrameHeader header, List<CallFrameInfo> sections, @Nullable MalformedInputException fault) {
+        this.header = header;
+        this.sections = sections;
+        this.fault = fault;
+    }
+
+    /** A finder for a file; for one without call frame information it finds nothing. */
+    public static FdeFinder of(ElfFile elf) {
+        List<CallFrameInfo> sections = new ArrayList<>();
+        MalformedInputException fault = null;
+        for (CallFrameInfo.Flavor flavor : CallFrameInfo.Flavor.values()) {
+            try {
+                CallFrameInfo.of(elf, flavor).ifPresent(sections::add);
+            } catch (MalformedInputException e) {
+                fault = e;
+            }
+        }
+        EhFrameHeader header = null;
+        if (!sections.isEmpty() && sections.getFirst().flavor() == CallFrameInfo.Flavor.EH_FRAME) {
+            try {
+                header = EhFrameHeader.find(elf).orElse(null);
+            } catch (MalformedInputException e) {
+                fault = e;
+            }
+        }
+        return new FdeFinder(header, List.copyOf(sections), fault);
+    }
+
+    /** What is wrong with the file's sections, where anything is; what can be read is used all the same. */
+    public @Nullable MalformedInputException fault() {
+        return fault;
+    }
+
+    /** How many bytes of call frame information the file has. */
+    public long sizeInBytes() {
+        return sections.stream().mapToLong(section -> section.section().size()).sum();
+    }
+
+    /** The indexes of the file's sections, the one that decides first. */
+    public List<FdeIndex> indexes() {
+        List<FdeIndex> ready = indexes;
+        if (ready == null) {
+            ready = sections.stream().map(FdeIndex::new).toList();
+            indexes = ready;
+        }
+        return ready;
+    }
+
+    /** The entry that decides for {@code vaddr}, or null. */
+    public @Nullable FrameDescriptionEntry find(long vaddr) {
+        FrameDescriptionEntry claimed = findByHeader(vaddr);
+        if (claimed != null) {
+            return claimed;
+        }
+        for (FdeIndex index : indexes()) {
+            FrameDescriptionEntry found = index.find(vaddr);
+            if (found != null) {
+                return found;
+            }
+        }
+        return null;
+    }
+
+    private @Nullable FrameDescriptionEntry findByHeader(long vaddr) {
+        if (header == null) {
+            return null;
+        }
+        int pair = header.floor(vaddr);
+        // Entries that start together stand together in the table, in no order that one could rely on.
+        if (pair < 0 || pair > 0 && header.start(pair - 1) == header.start(pair)) {
+            return null;
+        }
+        CallFrameInfo section = sections.getFirst();
+        try {
+            FrameDescriptionEntry fde = section.fdeAt(header.fdeVaddr(pair) - section.sectionVaddr());
+            return fde.covers(vaddr) && fde.start() == header.start(pair) && fde.start() != 0 ? fde : null;
+        } catch (MalformedInputException e) {
+            // The table points at something else than an entry: the index, made from the section itself, decides.
+            return null;
+        }
+    }
+}
