@@ -8,4 +8,5 @@ module org.backstitch.elf {
 
     exports org.backstitch.elf;
     exports org.backstitch.elf.orc;
+    exports org.backstitch.elf.dwarf;
 }

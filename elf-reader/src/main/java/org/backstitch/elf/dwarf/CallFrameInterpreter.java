@@ -4,6 +4,7 @@ import static org.backstitch.elf.dwarf.DwarfConstants.*;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
@@ -188,7 +189,7 @@ public final class CallFrameInterpreter {
         return new UnwindRow(cfa, registers, cie.returnAddressRegister());
     }
 
-    private void put(TreeMap<Integer, RegisterRule> registers, int register, long rule) {
+    private void put(Map<Integer, RegisterRule> registers, int register, long rule) {
         long operand = rule >> RowState.KIND_BITS;
         switch ((int) rule & ((1 << RowState.KIND_BITS) - 1)) {
             case UNDEFINED -> registers.put(register, new RegisterRule.Undefined());
@@ -371,7 +372,7 @@ public final class CallFrameInterpreter {
     private long sleb128() {
         int first = u8();
         if (first < 0x80) {
-            return first << 25 >> 25;
+            return (long) first << 57 >> 57;
         }
         Cursor in = section.cursor(position - 1);
         long value = in.sleb128();

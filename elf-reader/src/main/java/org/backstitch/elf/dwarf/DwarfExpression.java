@@ -179,7 +179,7 @@ public final class DwarfExpression {
                     }
                 }
                 case DW_OP_bregx -> {
-                    int register = (int) Math.clamp(in.uleb128(), -1, Integer.MAX_VALUE);
+                    int register = Math.clamp(in.uleb128(), -1, Integer.MAX_VALUE);
                     long add = in.sleb128();
                     if (!machine.isKnown(register)) {
                         return new Result(Outcome.UNKNOWN_REGISTER, register);
@@ -188,7 +188,7 @@ public final class DwarfExpression {
                 }
                 default -> {
                     if (op >= DW_OP_lit0 && op <= DW_OP_lit31) {
-                        stack[depth++] = op - DW_OP_lit0;
+                        stack[depth++] = (long) op - DW_OP_lit0;
                     } else if (op >= DW_OP_breg0 && op <= DW_OP_breg31) {
                         int register = op - DW_OP_breg0;
                         long add = in.sleb128();

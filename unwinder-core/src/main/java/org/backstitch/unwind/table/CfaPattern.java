@@ -76,7 +76,7 @@ record CfaPattern(int base, long offset, Form form, long addend) {
             if (operation == PLUS_UCONST) {
                 constant = in.uleb128();
             } else if (isLiteral(operation) && in.hasRemaining() && in.u8() == PLUS) {
-                constant = operation - LIT0;
+                constant = (long) operation - LIT0;
             } else {
                 return null;
             }

@@ -13,10 +13,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RuleDictionary {
     /** What readers see: replaced as a whole when it grows. */
-    private record Entries(
-            long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
-        static Entries ofSize(int size) {
-            return new Entries(new long[size], new long[size], new @Nullable UnwindRow[size]);
+    private static final class Entries {
+        final long[] rules;
+        final long[] saved;
+        final @Nullable UnwindRow[] sides;
+
+        Entries(long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
+            this.rules = rules;
+            this.saved = saved;
+            this.sides = sides;
         }
 
         Entries grown() {
@@ -25,7 +30,7 @@ public final class RuleDictionary {
         }
     }
 
-    private volatile Entries entries = Entries.ofSize(64);
+    private volatile Entries entries = new Entries(new long[64], new long[64], new @Nullable UnwindRow[64]);
     private int count = 1;
     /** Open addressing by hash; holds numbers, 0 is free. At most half full. */
     private int[] slots = new int[128];
