@@ -11,16 +11,16 @@ import org.backstitch.unwind.machine.X86_64;
  * them apart. {@code base} is the value of the base register, {@code *x} the eight bytes at {@code x}:
  *
  * <pre>
- *   CFA            = base + cfaOffset               or, dereferenced, *(base + cfaOffset) + addend
+ *   CFA            = base + cfaOffset               or, dereferenced, *(base + cfaOffset) + addend, or *(base) + cfaOffset
  *   return address = *(CFA - 8)                     (kind CALL and PLT; for the others see their constants)
  *   caller's RBP   = RBP, or *(CFA + rbpOffset), or *(base + rbpOffset), or *(RBP + rbpOffset), or unknown
  * </pre>
  *
  * <pre>
- *   63            40 39          24 23     16  15  14  12  11     10       9      8   4 3    0
- *  +----------------+--------------+---------+-----+------+------+--------+-------+-----+------+
- *  |   cfaOffset    |  rbpOffset   | addend  |  0  | rbp  | side | signal | deref | base| kind |
- *  +----------------+--------------+---------+-----+------+------+--------+-------+-----+------+
+ *   63            40 39          24 23     16    15     14  12  11     10       9      8   4 3    0
+ *  +----------------+--------------+---------+---------+------+------+--------+-------+-----+------+
+ *  |   cfaOffset    |  rbpOffset   | addend  | d. base | rbp  | side | signal | deref | base| kind |
+ *  +----------------+--------------+---------+---------+------+------+--------+-------+-----+------+
  *      signed           signed       signed          3 bits
  * </pre>
  *
@@ -91,6 +91,12 @@ public final class UnwindRule {
     /** Set when the CFA is loaded from base + cfaOffset. */
     public static final long DEREF = 1L << 9;
 
+    /**
+     * Set when the CFA is what the base register points to, plus cfaOffset: the stack pointer that was saved at the top of another
+     * stack (ORC's {@code SP_INDIRECT}). {@link #DEREF} is clear then.
+     */
+    public static final long DEREF_BASE = 1L << 15;
+
     /** Set when the caller was interrupted, not calling: its pc is exact, and is looked up as it is (DWARF's augmentation S). */
     public static final long EXACT_CALLER = 1L << 10;
 
@@ -113,7 +119,7 @@ public final class UnwindRule {
      * @param rbpMode {@link #RBP_SAME} to {@link #RBP_AT_RBP}
      * @param rbpOffset in bytes; {@link #fitsRbpOffset} must hold; 0 unless the mode uses it
      * @param addend in bytes, -128 to 127: added to a dereferenced CFA; for {@link #PLT} the threshold 0 to 15
-     * @param flags any of {@link #DEREF}, {@link #EXACT_CALLER} and {@link #HAS_SIDE}
+     * @param flags any of {@link #DEREF} or {@link #DEREF_BASE}, {@link #EXACT_CALLER} and {@link #HAS_SIDE}
      */
     public static long of(int kind, int base, long cfaOffset, int rbpMode, long rbpOffset, int addend, long flags) {
         if (kind < CALL
@@ -125,7 +131,8 @@ public final class UnwindRule {
                 || addend != (byte) addend
                 || rbpMode < 0
                 || rbpMode > RBP_AT_RBP
-                || (flags & ~(DEREF | EXACT_CALLER | HAS_SIDE)) != 0) {
+                || (flags & ~(DEREF | DEREF_BASE | EXACT_CALLER | HAS_SIDE)) != 0
+                || (flags & (DEREF | DEREF_BASE)) == (DEREF | DEREF_BASE)) {
             throw new IllegalArgumentException(
                     "no rule word can say this: kind %d, base %d, CFA %+d, RBP mode %d %+d, addend %d"
                             .formatted(kind, base, cfaOffset, rbpMode, rbpOffset, addend));
@@ -184,6 +191,11 @@ public final class UnwindRule {
         return (rule & DEREF) != 0;
     }
 
+    /** Whether the CFA is loaded from where the base register points to, and cfaOffset added then. */
+    public static boolean isBaseDereferenced(long rule) {
+        return (rule & DEREF_BASE) != 0;
+    }
+
     /** Whether the caller's pc is exact because it was interrupted there. */
     public static boolean callerIsExact(long rule) {
         return (rule & EXACT_CALLER) != 0;
@@ -216,6 +228,8 @@ public final class UnwindRule {
             text.append(' ');
             if (isDereferenced(rule)) {
                 text.append("*(").append(base).append(')').append(signed(addend(rule)));
+            } else if (isBaseDereferenced(rule)) {
+                text.append("*(").append(X86_64.name(base(rule))).append(')').append(signed(cfaOffset(rule)));
             } else {
                 text.append(base);
             }
