@@ -2,6 +2,7 @@
 module org.backstitch.perf {
     requires transitive org.backstitch.bytes;
     requires static transitive org.jspecify;
+    requires com.github.luben.zstd_jni;
 
     exports org.backstitch.perf;
 }

@@ -1,0 +1,218 @@
+package org.backstitch.perf;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Walks over the records of a recording in the order of the file, without decoding or allocating: for each its place, type and size,
+ * and on demand its event and its time.
+ *
+ * <p>A record's offset is its name for good: a cursor can be set to any offset that a cursor has reported, and {@link SampleCursor}
+ * and {@link PerfFile#record} take it.
+ *
+ * <p>Where a record's header cannot be right (no room for it, a size below 8 or beyond the end, type 0 or above 65535) the walk goes
+ * on at the next place from which plausible records follow each other; the gap is counted as one anomaly. See {@link Resync}.
+ *
+ * <p>Not safe for use by several threads; any number of cursors can walk over one recording.
+ */
+public final class RecordCursor {
+    private static final int HEADER_SIZE = SampleLayout.HEADER_SIZE;
+
+    /** The largest type that is taken for one: types have 32 bits, but those in use fit 7. */
+    static final int MAX_TYPE = 0xffff;
+
+    private final MemorySegment segment;
+    private final EventTable events;
+    private final Anomalies anomalies;
+    private final long end;
+
+    private long offset;
+    private long next;
+    private int type;
+    private int misc;
+    private int size;
+
+    RecordCursor(MemorySegment segment, long start, long end, EventTable events, Anomalies anomalies) {
+        this.segment = segment;
+        this.events = events;
+        this.anomalies = anomalies;
+        this.end = end;
+        this.offset = start;
+        this.next = start;
+    }
+
+    /**
+     * Steps to the next record.
+     *
+     * @return whether there is one
+     */
+    public boolean next() {
+        while (true) {
+            long at = next;
+            if (end - at >= HEADER_SIZE) {
+                long header = segment.get(Words.LONG, at);
+                int headerType = (int) header;
+                int headerSize = (int) (header >>> 48);
+                if (headerSize >= HEADER_SIZE && headerSize <= end - at && headerType > 0 && headerType <= MAX_TYPE) {
+                    offset = at;
+                    type = headerType;
+                    misc = (int) (header >>> 32) & 0xffff;
+                    size = headerSize;
+                    next = at + headerSize;
+                    if (headerType == RecordType.HEADER_TRACING_DATA || headerType == RecordType.AUXTRACE) {
+                        skipPayload();
+                    }
+                    return true;
+                }
+            } else if (at >= end) {
+                return false;
+            }
+            next = resume(at);
+        }
+    }
+
+    private void skipPayload() {
+        long payload = payloadSize();
+        if (payload < 0 || payload > end - next) {
+            anomalies.add(
+                    Anomalies.Kind.BAD_RECORD,
+                    offset,
+                    "a record followed by " + Long.toUnsignedString(payload) + " bytes, of which " + (end - next)
+                            + " are there");
+            payload = end - next;
+        }
+        next += payload;
+    }
+
+    /** Where to go on when the header at {@code at} cannot be right. */
+    private long resume(long at) {
+        long left = end - at;
+        if (left < HEADER_SIZE) {
+            anomalies.add(Anomalies.Kind.TRUNCATED, at, "the data end " + left + " bytes into a record's header");
+            return end;
+        }
+        long found = Resync.find(segment, at + HEADER_SIZE, end, events);
+        long header = segment.get(Words.LONG, at);
+        String text = "a record of type " + Integer.toUnsignedString((int) header) + " and " + (header >>> 48)
+                + " bytes where " + left + " are left; " + (found - at) + " bytes were skipped";
+        boolean cut = found == end && RecordType.isKnown((int) header) && (header >>> 48) > left;
+        anomalies.add(cut ? Anomalies.Kind.TRUNCATED : Anomalies.Kind.BAD_RECORD_HEADER, at, text);
+        return found;
+    }
+
+    /**
+     * Goes to the record at {@code recordOffset}, so that {@link #next} steps to it.
+     *
+     * @param recordOffset an offset that a cursor of this recording has reported, or {@link PerfFile#recordsStart} or
+     *     {@link PerfFile#recordsEnd}
+     */
+    public void moveBefore(long recordOffset) {
+        if (recordOffset < 0 || recordOffset > end) {
+            throw new IndexOutOfBoundsException("no record at " + recordOffset);
+        }
+        next = recordOffset;
+    }
+
+    /** Where the current record starts, in bytes: {@link PerfFile#bytes} at this offset is its header. */
+    public long offset() {
+        return offset;
+    }
+
+    /** The current record's type: see {@link RecordType}. */
+    public int type() {
+        return type;
+    }
+
+    /** The current record's {@code misc} field: see {@link RecordMisc}. */
+    public int misc() {
+        return misc;
+    }
+
+    /** The CPU mode in {@link #misc}: {@link RecordMisc#CPU_MODE_UNKNOWN} to {@link RecordMisc#CPU_MODE_GUEST_USER}. */
+    public int cpuMode() {
+        return misc & RecordMisc.CPU_MODE_MASK;
+    }
+
+    /** The current record's size with its header, in bytes: 8 to 65535. */
+    public int size() {
+        return size;
+    }
+
+    /** Where the walk goes on: the end of the current record and of what belongs to it. */
+    public long nextOffset() {
+        return next;
+    }
+
+    /**
+     * How many bytes follow the current record that its size does not count, and that are no records: the trace behind
+     * {@link RecordType#AUXTRACE} and {@link RecordType#HEADER_TRACING_DATA}. As recorded; 0 for all others.
+     */
+    public long payloadSize() {
+        return switch (type) {
+            case RecordType.AUXTRACE -> size >= 16 ? segment.get(Words.LONG, offset + 8) : 0;
+            case RecordType.HEADER_TRACING_DATA -> size >= 12 ? segment.get(Words.INT, offset + 8) & 0xffff_ffffL : 0;
+            default -> 0;
+        };
+    }
+
+    /** Whether the current record is a sample. */
+    public boolean isSample() {
+        return type == RecordType.SAMPLE;
+    }
+
+    /** The index of the current record's event; -1 if it names none, or is not of the kernel. */
+    public int eventIndex() {
+        if (type == RecordType.SAMPLE) {
+            return events.eventOfSample(segment, offset, size);
+        }
+        return type < RecordType.USER_TYPE_START ? events.eventOfOther(segment, offset, size) : EventTable.UNKNOWN;
+    }
+
+    private @Nullable SampleLayout layout() {
+        return type < RecordType.USER_TYPE_START ? events.layout(eventIndex()) : null;
+    }
+
+    /** When the current record was written, in nanoseconds of the recording's clock; -1 if it does not say. */
+    public long time() {
+        SampleLayout layout = layout();
+        if (layout == null) {
+            return -1;
+        }
+        if (type == RecordType.SAMPLE) {
+            return layout.time >= 0 && layout.time + 8 <= size ? segment.get(Words.LONG, offset + layout.time) : -1;
+        }
+        return layout.timeFromEnd != 0 && HEADER_SIZE + layout.timeFromEnd <= size
+                ? segment.get(Words.LONG, offset + size - layout.timeFromEnd)
+                : -1;
+    }
+
+    /** The current record's process; -1 if it does not say in its sample fields or its {@link SampleId}. */
+    public int pid() {
+        long at = tidOffset();
+        return at < 0 ? -1 : segment.get(Words.INT, at);
+    }
+
+    /** The current record's thread; -1 if it does not say in its sample fields or its {@link SampleId}. */
+    public int tid() {
+        long at = tidOffset();
+        return at < 0 ? -1 : segment.get(Words.INT, at + 4);
+    }
+
+    private long tidOffset() {
+        SampleLayout layout = layout();
+        if (layout == null) {
+            return -1;
+        }
+        if (type == RecordType.SAMPLE) {
+            return layout.tid >= 0 && layout.tid + 8 <= size ? offset + layout.tid : -1;
+        }
+        return layout.tidFromEnd != 0 && HEADER_SIZE + layout.tidFromEnd <= size
+                ? offset + size - layout.tidFromEnd
+                : -1;
+    }
+
+    @Override
+    public String toString() {
+        return "%s at 0x%x, %d bytes".formatted(RecordType.name(type), offset, size);
+    }
+}

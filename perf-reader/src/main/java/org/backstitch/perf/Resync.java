@@ -1,0 +1,86 @@
+package org.backstitch.perf;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Finds the next record behind damage.
+ *
+ * <p>Records carry no mark, so a place is taken for a record only if several follow from it: {@link #CHAIN} headers in a row, each of
+ * a known type, of a size that is a multiple of 8 (the kernel's and the tool's all are) and large enough for its type, or fewer that
+ * end exactly at the end of the data. A stack dump that happens to hold such a row is a recording of a profiler's own buffers, and
+ * that is accepted.
+ */
+final class Resync {
+    /** How many headers in a row make a place credible. */
+    private static final int CHAIN = 4;
+
+    private Resync() {}
+
+    /**
+     * The first credible place.
+     *
+     * @param from where to start looking; places are tried from there in steps of 8 bytes
+     * @param end of the data
+     * @return an offset in {@code from} to {@code end}; {@code end} if there is none
+     */
+    static long find(MemorySegment segment, long from, long end, EventTable events) {
+        for (long at = from; at <= end - SampleLayout.HEADER_SIZE; at += 8) {
+            if (credible(segment, at, end, events)) {
+                return at;
+            }
+        }
+        return end;
+    }
+
+    private static boolean credible(MemorySegment segment, long start, long end, EventTable events) {
+        long at = start;
+        for (int i = 0; i < CHAIN; i++) {
+            if (at == end) {
+                return i > 0;
+            }
+            if (end - at < SampleLayout.HEADER_SIZE) {
+                return false;
+            }
+            long header = segment.get(Words.LONG, at);
+            int type = (int) header;
+            int size = (int) (header >>> 48);
+            if (!RecordType.isKnown(type) || size % 8 != 0 || size < minimumSize(type) || size > end - at) {
+                return false;
+            }
+            if (type < RecordType.USER_TYPE_START && !isComplete(segment, at, type, size, events)) {
+                return false;
+            }
+            if (type == RecordType.AUXTRACE || type == RecordType.HEADER_TRACING_DATA) {
+                return i > 0; // What follows is no record, and its length is not to be believed here.
+            }
+            at += size;
+        }
+        return true;
+    }
+
+    /** Whether a record of the kernel names an event and has room for what that event's records hold at least. */
+    private static boolean isComplete(MemorySegment segment, long at, int type, int size, EventTable events) {
+        boolean sample = type == RecordType.SAMPLE;
+        int event = sample ? events.eventOfSample(segment, at, size) : events.eventOfOther(segment, at, size);
+        SampleLayout layout = event == EventTable.UNKNOWN ? null : events.layout(event);
+        return layout != null && size >= (sample ? layout.fixedSize : minimumSize(type) + layout.sampleIdSize);
+    }
+
+    /** The least size of a record without its {@code sample_id}, in bytes. */
+    private static int minimumSize(int type) {
+        return switch (type) {
+            case RecordType.MMAP -> 40;
+            case RecordType.MMAP2 -> 72;
+            case RecordType.LOST, RecordType.COMM, RecordType.READ, RecordType.CALLCHAIN_DEFERRED -> 24;
+            case RecordType.FORK, RecordType.EXIT, RecordType.THROTTLE, RecordType.UNTHROTTLE, RecordType.AUX -> 32;
+            case RecordType.ITRACE_START,
+                    RecordType.LOST_SAMPLES,
+                    RecordType.SWITCH_CPU_WIDE,
+                    RecordType.CGROUP,
+                    RecordType.AUX_OUTPUT_HW_ID -> 16;
+            case RecordType.NAMESPACES, RecordType.KSYMBOL, RecordType.BPF_EVENT -> 24;
+            case RecordType.TEXT_POKE -> 24;
+            default -> 8;
+        };
+    }
+}

@@ -1,0 +1,680 @@
+package org.backstitch.perf;
+
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A sample, read in place: put it on a sample's offset with {@link #moveTo}, then ask for fields. Moving and asking allocate nothing.
+ *
+ * <p>{@link #moveTo} walks through the sample once and checks every count in it against the sample's size, so that no getter can read
+ * outside of the sample afterwards. Fields that the event does not record are -1 where a number has no other way to say so, and
+ * counts of what is not there are 0; {@link #has} tells exactly. Getters that take an index throw {@link IndexOutOfBoundsException}
+ * for one that is not below its count.
+ *
+ * <p>Offsets are in bytes from the start of {@link PerfFile#bytes}, so that registers, stack and callchain can be read where they lie.
+ *
+ * <p>Not safe for use by several threads; any number of cursors can read one recording.
+ */
+public final class SampleCursor {
+    private static final int HEADER_SIZE = SampleLayout.HEADER_SIZE;
+    private static final long BRANCH_SIZE = 24;
+
+    private final MemorySegment segment;
+    private final EventTable events;
+    private final long limit;
+
+    private long offset;
+    private int size;
+    private int misc;
+    private int eventIndex = EventTable.UNKNOWN;
+    private @Nullable SampleLayout layout;
+    private long sampleType;
+
+    /** Where the variable parts lie; meaningful only where {@link #sampleType} has their bit. */
+    private long readOffset;
+
+    private int readCount;
+    private long callchainOffset;
+    private int callchainLength;
+    private long rawOffset;
+    private int rawSize;
+    private long branchOffset;
+    private int branchCount;
+    private long branchCounterOffset;
+    private long userRegisterOffset;
+    private int userRegisterAbi;
+    private long userRegisterMask;
+    private long stackOffset;
+    private int stackDumpSize;
+    private int stackSize;
+    private long weightOffset;
+    private long dataSourceOffset;
+    private long transactionOffset;
+    private long interruptRegisterOffset;
+    private int interruptRegisterAbi;
+    private long interruptRegisterMask;
+    private long physicalAddressOffset;
+    private long cgroupOffset;
+    private long dataPageSizeOffset;
+    private long codePageSizeOffset;
+    private long auxOffset;
+    private int auxSize;
+    private long contentEnd;
+
+    private @Nullable String fault;
+    private Anomalies.Kind faultKind = Anomalies.Kind.BAD_SAMPLE;
+    private long faultOffset;
+
+    SampleCursor(MemorySegment segment, long limit, EventTable events) {
+        this.segment = segment;
+        this.limit = limit;
+        this.events = events;
+    }
+
+    /**
+     * Moves to the sample whose record starts at {@code recordOffset}.
+     *
+     * @param recordOffset of a {@link RecordType#SAMPLE}, as {@link RecordCursor#offset} reports it
+     * @return whether its fields fit it; if not, {@link #fault} says what is wrong, and no getter may be asked
+     * @throws IllegalArgumentException if there is no sample
+     */
+    public boolean moveTo(long recordOffset) {
+        if (recordOffset < 0 || recordOffset > limit - HEADER_SIZE) {
+            throw new IndexOutOfBoundsException("no record at " + recordOffset);
+        }
+        long header = segment.get(Words.LONG, recordOffset);
+        offset = recordOffset;
+        misc = (int) (header >>> 32) & 0xffff;
+        size = (int) (header >>> 48);
+        if ((int) header != RecordType.SAMPLE || size < HEADER_SIZE || size > limit - recordOffset) {
+            throw new IllegalArgumentException("no sample at " + recordOffset);
+        }
+        eventIndex = events.eventOfSample(segment, recordOffset, size);
+        SampleLayout found = events.layout(eventIndex);
+        if (found == null) {
+            sampleType = 0;
+            return fail(Anomalies.Kind.UNKNOWN_EVENT_ID, recordOffset, "a sample of an event that is not described");
+        }
+        layout = found;
+        sampleType = found.sampleType;
+        fault = null;
+        if (size < found.fixedSize) {
+            return fail(recordOffset, "a sample that is shorter than its fixed fields");
+        }
+        return walk(found, recordOffset + found.fixedSize, recordOffset + size);
+    }
+
+    /** Finds the parts of variable size, from {@code at} on. */
+    private boolean walk(SampleLayout of, long at, long end) {
+        long next = at;
+        if ((sampleType & SampleType.READ) != 0) {
+            next = walkRead(of.readFormat, next, end);
+            if (next < 0) {
+                return fail(at, "a sample too short for its counter values");
+            }
+        }
+        callchainLength = 0;
+        if ((sampleType & SampleType.CALLCHAIN) != 0) {
+            long count = countAt(next, end, 8);
+            if (count < 0) {
+                return fail(next, "a sample too short for its callchain");
+            }
+            callchainOffset = next + 8;
+            callchainLength = (int) count;
+            next = callchainOffset + 8 * count;
+        }
+        rawSize = 0;
+        if ((sampleType & SampleType.RAW) != 0) {
+            if (end - next < 4 || (segment.get(Words.INT, next) & 0xffff_ffffL) > end - next - 4) {
+                return fail(next, "a sample too short for its raw data");
+            }
+            rawOffset = next + 4;
+            rawSize = segment.get(Words.INT, next);
+            next = rawOffset + rawSize;
+        }
+        branchCount = 0;
+        if ((sampleType & SampleType.BRANCH_STACK) != 0) {
+            long before = next;
+            next = walkBranches(of, next, end);
+            if (next < 0) {
+                return fail(before, "a sample too short for its branch stack");
+            }
+        }
+        userRegisterAbi = PerfRegisters.ABI_NONE;
+        userRegisterMask = 0;
+        if ((sampleType & SampleType.REGS_USER) != 0) {
+            if (end - next < 8) {
+                return fail(next, "a sample too short for its user registers");
+            }
+            userRegisterAbi = abiAt(next);
+            userRegisterOffset = next + 8;
+            next = userRegisterOffset;
+            if (userRegisterAbi != PerfRegisters.ABI_NONE) {
+                userRegisterMask = of.userRegisterMask;
+                if (end - next < of.userRegisterBytes) {
+                    return fail(next, "a sample too short for its user registers");
+                }
+                next += of.userRegisterBytes;
+            }
+        }
+        stackDumpSize = 0;
+        stackSize = 0;
+        if ((sampleType & SampleType.STACK_USER) != 0) {
+            long count = countAt(next, end, 1);
+            if (count < 0 || (count > 0 && end - next - 8 - count < 8)) {
+                return fail(next, "a sample too short for its user stack");
+            }
+            stackOffset = next + 8;
+            stackDumpSize = (int) count;
+            next = stackOffset + count;
+            if (count > 0) {
+                long dynamicSize = segment.get(Words.LONG, next);
+                if (Long.compareUnsigned(dynamicSize, count) > 0) {
+                    return fail(next, "a user stack that claims more bytes than its dump has");
+                }
+                stackSize = (int) dynamicSize;
+                next += 8;
+            }
+        }
+        return walkTail(of, next, end);
+    }
+
+    /** What lies behind the user stack. */
+    private boolean walkTail(SampleLayout of, long at, long end) {
+        long next = at;
+        if ((sampleType & (SampleType.WEIGHT | SampleType.WEIGHT_STRUCT)) != 0) {
+            weightOffset = next;
+            next += 8;
+        }
+        if ((sampleType & SampleType.DATA_SRC) != 0) {
+            dataSourceOffset = next;
+            next += 8;
+        }
+        if ((sampleType & SampleType.TRANSACTION) != 0) {
+            transactionOffset = next;
+            next += 8;
+        }
+        interruptRegisterAbi = PerfRegisters.ABI_NONE;
+        interruptRegisterMask = 0;
+        if ((sampleType & SampleType.REGS_INTR) != 0) {
+            if (end - next < 8) {
+                return fail(at, "a sample too short for its interrupt registers");
+            }
+            interruptRegisterAbi = abiAt(next);
+            interruptRegisterOffset = next + 8;
+            next = interruptRegisterOffset;
+            if (interruptRegisterAbi != PerfRegisters.ABI_NONE) {
+                interruptRegisterMask = of.interruptRegisterMask;
+                next += of.interruptRegisterBytes;
+            }
+        }
+        if ((sampleType & SampleType.PHYS_ADDR) != 0) {
+            physicalAddressOffset = next;
+            next += 8;
+        }
+        if ((sampleType & SampleType.CGROUP) != 0) {
+            cgroupOffset = next;
+            next += 8;
+        }
+        if ((sampleType & SampleType.DATA_PAGE_SIZE) != 0) {
+            dataPageSizeOffset = next;
+            next += 8;
+        }
+        if ((sampleType & SampleType.CODE_PAGE_SIZE) != 0) {
+            codePageSizeOffset = next;
+            next += 8;
+        }
+        if (next > end) {
+            return fail(at, "a sample too short for its last fields");
+        }
+        auxSize = 0;
+        if ((sampleType & SampleType.AUX) != 0) {
+            long count = countAt(next, end, 1);
+            if (count < 0) {
+                return fail(next, "a sample too short for its trace");
+            }
+            auxOffset = next + 8;
+            auxSize = (int) count;
+            next = auxOffset + count;
+        }
+        contentEnd = next;
+        return true;
+    }
+
+    /** Walks over {@code struct read_format}; returns its end, -1 if it does not fit. */
+    private long walkRead(long format, long at, long end) {
+        readOffset = at;
+        long next = at;
+        if ((format & ReadFormat.GROUP) == 0) {
+            readCount = 1;
+            next += 8L * (1 + Long.bitCount(format & READ_OPTIONS));
+        } else {
+            if (end - next < 8) {
+                return -1;
+            }
+            long count = segment.get(Words.LONG, next);
+            next += 8 + 8L * Long.bitCount(format & READ_TIMES);
+            long each = 8L * (1 + Long.bitCount(format & (READ_OPTIONS & ~READ_TIMES)));
+            if (next > end || count < 0 || count > (end - next) / each) {
+                return -1;
+            }
+            readCount = (int) count;
+            next += count * each;
+        }
+        return next <= end ? next : -1;
+    }
+
+    private static final long READ_TIMES = ReadFormat.TOTAL_TIME_ENABLED | ReadFormat.TOTAL_TIME_RUNNING;
+    private static final long READ_OPTIONS = READ_TIMES | ReadFormat.ID | ReadFormat.LOST;
+
+    private long walkBranches(SampleLayout of, long at, long end) {
+        long start = at + 8 + (of.branchHardwareIndex ? 8 : 0);
+        if (start > end) {
+            return -1;
+        }
+        long count = segment.get(Words.LONG, at);
+        long each = BRANCH_SIZE + (of.branchCounters ? 8 : 0);
+        if (count < 0 || count > (end - start) / each) {
+            return -1;
+        }
+        branchOffset = start;
+        branchCount = (int) count;
+        branchCounterOffset = start + BRANCH_SIZE * count;
+        return start + each * count;
+    }
+
+    /** The count at {@code at} if it and as many elements of {@code each} bytes fit, else -1. */
+    private long countAt(long at, long end, int each) {
+        if (end - at < 8) {
+            return -1;
+        }
+        long count = segment.get(Words.LONG, at);
+        return count >= 0 && count <= (end - at - 8) / each ? count : -1;
+    }
+
+    /** An ABI number; one that nobody has defined is taken for the 64-bit one, as it has registers. */
+    private int abiAt(long at) {
+        long abi = segment.get(Words.LONG, at);
+        return abi == PerfRegisters.ABI_NONE || abi == PerfRegisters.ABI_32 ? (int) abi : PerfRegisters.ABI_64;
+    }
+
+    private boolean fail(long at, String reason) {
+        return fail(Anomalies.Kind.BAD_SAMPLE, at, reason);
+    }
+
+    private boolean fail(Anomalies.Kind kind, long at, String reason) {
+        fault = reason;
+        faultKind = kind;
+        faultOffset = at;
+        layout = null;
+        return false;
+    }
+
+    /** What was wrong with the sample that {@link #moveTo} refused; null if it did not refuse. */
+    public @Nullable String fault() {
+        return fault;
+    }
+
+    /** Where in the refused sample the fault lies. */
+    public long faultOffset() {
+        return faultOffset;
+    }
+
+    /** Counts the refused sample. */
+    public void countFault(Anomalies anomalies) {
+        if (fault != null) {
+            anomalies.add(faultKind, faultOffset, fault);
+        }
+    }
+
+    private SampleLayout layout() {
+        SampleLayout current = layout;
+        if (current == null) {
+            throw new IllegalStateException("not on a sample");
+        }
+        return current;
+    }
+
+    /** Where the sample's record starts. */
+    public long offset() {
+        return offset;
+    }
+
+    /** The size of the sample's record with its header, in bytes. */
+    public int size() {
+        return size;
+    }
+
+    /** The record's {@code misc} field: see {@link RecordMisc}. */
+    public int misc() {
+        return misc;
+    }
+
+    /** What the CPU was doing: {@link RecordMisc#CPU_MODE_UNKNOWN} to {@link RecordMisc#CPU_MODE_GUEST_USER}. */
+    public int cpuMode() {
+        return misc & RecordMisc.CPU_MODE_MASK;
+    }
+
+    /**
+     * The index of the sample's event in {@link PerfFile#events}; -1 if the sample's id is none of theirs. (Such a sample can be read
+     * only if all events record the same fields.)
+     */
+    public int eventIndex() {
+        return eventIndex;
+    }
+
+    /** Whether the sample has the field of this bit of {@link SampleType}. */
+    public boolean has(long field) {
+        return (sampleType & field) != 0;
+    }
+
+    /** The bits of {@link SampleType} that the sample has. */
+    public long sampleType() {
+        return sampleType;
+    }
+
+    /** The instruction pointer; -1 if it was not recorded. */
+    public long ip() {
+        return fixed(layout().ip);
+    }
+
+    /** The process; -1 if it was not recorded or was already gone. */
+    public int pid() {
+        int at = layout().tid;
+        return at < 0 ? -1 : segment.get(Words.INT, offset + at);
+    }
+
+    /** The thread; -1 if it was not recorded or was already gone. */
+    public int tid() {
+        int at = layout().tid;
+        return at < 0 ? -1 : segment.get(Words.INT, offset + at + 4);
+    }
+
+    /** In nanoseconds of the recording's clock; -1 if it was not recorded. */
+    public long time() {
+        return fixed(layout().time);
+    }
+
+    /** The data address or what else the event calls an address; -1 if it was not recorded. */
+    public long address() {
+        return fixed(layout().addr);
+    }
+
+    /** The id of the event's instance; -1 if it was not recorded. */
+    public long id() {
+        SampleLayout current = layout();
+        return fixed(current.identifier >= 0 ? current.identifier : current.id);
+    }
+
+    /** The id of the event's instance, even if it was inherited; -1 if it was not recorded. */
+    public long streamId() {
+        return fixed(layout().streamId);
+    }
+
+    /** The CPU; -1 if it was not recorded. */
+    public int cpu() {
+        int at = layout().cpu;
+        return at < 0 ? -1 : segment.get(Words.INT, offset + at);
+    }
+
+    /** For how many events the sample stands: as it says, else the event's fixed period, else -1. */
+    public long period() {
+        SampleLayout current = layout();
+        return current.period >= 0 ? fixed(current.period) : current.fixedPeriod;
+    }
+
+    private long fixed(int at) {
+        return at < 0 ? -1 : segment.get(Words.LONG, offset + at);
+    }
+
+    /** How many words the recorded callchain has, markers included ({@link CallchainContext}). */
+    public int callchainLength() {
+        return callchainLength;
+    }
+
+    /** A word of the recorded callchain, innermost first: an address or a marker of {@link CallchainContext}. */
+    public long callchain(int index) {
+        return segment.get(Words.LONG, callchainOffset + 8L * checkIndex(index, callchainLength));
+    }
+
+    /** Where the first word of the recorded callchain lies. */
+    public long callchainOffset() {
+        return callchainOffset;
+    }
+
+    /** {@link PerfRegisters#ABI_NONE} if the sample has no user registers, else of which kind of task they are. */
+    public int userRegisterAbi() {
+        return userRegisterAbi;
+    }
+
+    /** Which user registers the sample has: a bit for each of {@link PerfRegisters}; 0 if none. */
+    public long userRegisterMask() {
+        return userRegisterMask;
+    }
+
+    /** Where the first user register lies; those of the mask follow each other in the order of their bits, eight bytes each. */
+    public long userRegisterOffset() {
+        return userRegisterOffset;
+    }
+
+    /** Whether the sample has a user register: a number of {@link PerfRegisters}. */
+    public boolean hasUserRegister(int register) {
+        return (userRegisterMask >>> register & 1) != 0;
+    }
+
+    /**
+     * A user register: a number of {@link PerfRegisters}.
+     *
+     * @throws IndexOutOfBoundsException if the sample does not have it
+     */
+    public long userRegister(int register) {
+        return register(userRegisterOffset, userRegisterMask, register);
+    }
+
+    private long register(long start, long mask, int register) {
+        if ((mask >>> register & 1) == 0) {
+            throw new IndexOutOfBoundsException("register " + register + " was not recorded");
+        }
+        return segment.get(Words.LONG, start + 8L * Long.bitCount(mask & (1L << register) - 1));
+    }
+
+    /** Where the copy of the user stack lies. Its first byte was at the stack pointer of the user registers. */
+    public long stackOffset() {
+        return stackOffset;
+    }
+
+    /** How many bytes of the user stack could be copied; 0 if none. Those of the dump behind them mean nothing. */
+    public int stackSize() {
+        return stackSize;
+    }
+
+    /** How many bytes the dump takes in the sample, at least {@link #stackSize}. */
+    public int stackDumpSize() {
+        return stackDumpSize;
+    }
+
+    /** The size of the raw data, in bytes: a tracepoint's fields and padding. */
+    public int rawSize() {
+        return rawSize;
+    }
+
+    /** Where the raw data lie. */
+    public long rawOffset() {
+        return rawOffset;
+    }
+
+    /** How many branches the branch stack has. */
+    public int branchCount() {
+        return branchCount;
+    }
+
+    /** Where a branch left; the newest branch has index 0. */
+    public long branchFrom(int index) {
+        return branchWord(index, 0);
+    }
+
+    /** Where a branch went. */
+    public long branchTo(int index) {
+        return branchWord(index, 8);
+    }
+
+    /** What is known about a branch: {@code struct perf_branch_entry} from its third word on. */
+    public long branchFlags(int index) {
+        return branchWord(index, 16);
+    }
+
+    private long branchWord(int index, int at) {
+        return segment.get(Words.LONG, branchOffset + BRANCH_SIZE * checkIndex(index, branchCount) + at);
+    }
+
+    /** The event counters of a branch, packed as the PMU has them; -1 if they were not recorded. */
+    public long branchCounters(int index) {
+        int checked = checkIndex(index, branchCount);
+        return layout().branchCounters ? segment.get(Words.LONG, branchCounterOffset + 8L * checked) : -1;
+    }
+
+    /** The hardware's index of the newest branch; -1 if it was not recorded or is not known. */
+    public long branchHardwareIndex() {
+        return has(SampleType.BRANCH_STACK) && layout().branchHardwareIndex
+                ? segment.get(Words.LONG, branchOffset - 8)
+                : -1;
+    }
+
+    /** How many counters were read: 0 unless the event has {@link SampleType#READ}, 1 unless it has {@link ReadFormat#GROUP}. */
+    public int readCount() {
+        return has(SampleType.READ) ? readCount : 0;
+    }
+
+    /** The value of a counter. */
+    public long readValue(int index) {
+        long format = layout().readFormat;
+        int checked = checkIndex(index, readCount());
+        return segment.get(Words.LONG, (format & ReadFormat.GROUP) == 0 ? readOffset : groupMember(format, checked));
+    }
+
+    /** The id of a counter; -1 if it was not recorded. */
+    public long readId(int index) {
+        return readOption(index, ReadFormat.ID);
+    }
+
+    /** How many samples of a counter were lost; -1 if it was not recorded. */
+    public long readLost(int index) {
+        return readOption(index, ReadFormat.LOST);
+    }
+
+    private long readOption(int index, long option) {
+        long format = layout().readFormat;
+        int checked = checkIndex(index, readCount());
+        if ((format & option) == 0) {
+            return -1;
+        }
+        if ((format & ReadFormat.GROUP) == 0) {
+            return segment.get(Words.LONG, readOffset + 8 + 8L * Long.bitCount(format & option - 1));
+        }
+        long before = format & option - 1 & ~(READ_TIMES | ReadFormat.GROUP);
+        return segment.get(Words.LONG, groupMember(format, checked) + 8 + 8L * Long.bitCount(before));
+    }
+
+    private long groupMember(long format, int index) {
+        long each = 8L * (1 + Long.bitCount(format & (READ_OPTIONS & ~READ_TIMES)));
+        return readOffset + 8 + 8L * Long.bitCount(format & READ_TIMES) + index * each;
+    }
+
+    /** For how long the counters were enabled, in nanoseconds; -1 if it was not recorded. */
+    public long timeEnabled() {
+        return readTime(ReadFormat.TOTAL_TIME_ENABLED);
+    }
+
+    /** For how long the counters counted, in nanoseconds; -1 if it was not recorded. */
+    public long timeRunning() {
+        return readTime(ReadFormat.TOTAL_TIME_RUNNING);
+    }
+
+    private long readTime(long option) {
+        long format = layout().readFormat;
+        return has(SampleType.READ) && (format & option) != 0
+                ? segment.get(Words.LONG, readOffset + 8 + 8L * Long.bitCount(format & option - 1))
+                : -1;
+    }
+
+    /** The cost of the sampled instruction, as the PMU counts it: {@code union perf_sample_weight}; -1 if it was not recorded. */
+    public long weight() {
+        return has(SampleType.WEIGHT | SampleType.WEIGHT_STRUCT) ? segment.get(Words.LONG, weightOffset) : -1;
+    }
+
+    /** Where the data came from: {@code union perf_mem_data_src}; -1 if it was not recorded. */
+    public long dataSource() {
+        return has(SampleType.DATA_SRC) ? segment.get(Words.LONG, dataSourceOffset) : -1;
+    }
+
+    /** {@code PERF_TXN_*}; -1 if it was not recorded. */
+    public long transaction() {
+        return has(SampleType.TRANSACTION) ? segment.get(Words.LONG, transactionOffset) : -1;
+    }
+
+    /** {@link PerfRegisters#ABI_NONE} if the sample has no registers of the interrupt, else of which kind they are. */
+    public int interruptRegisterAbi() {
+        return interruptRegisterAbi;
+    }
+
+    /** Which registers of the interrupt the sample has: a bit for each of {@link PerfRegisters}; 0 if none. */
+    public long interruptRegisterMask() {
+        return interruptRegisterMask;
+    }
+
+    /**
+     * A register of the interrupt: a number of {@link PerfRegisters}.
+     *
+     * @throws IndexOutOfBoundsException if the sample does not have it
+     */
+    public long interruptRegister(int register) {
+        return register(interruptRegisterOffset, interruptRegisterMask, register);
+    }
+
+    /** The physical address of {@link #address}; -1 if it was not recorded. */
+    public long physicalAddress() {
+        return has(SampleType.PHYS_ADDR) ? segment.get(Words.LONG, physicalAddressOffset) : -1;
+    }
+
+    /** The control group's id; -1 if it was not recorded. */
+    public long cgroup() {
+        return has(SampleType.CGROUP) ? segment.get(Words.LONG, cgroupOffset) : -1;
+    }
+
+    /** The size of the page of {@link #address}; -1 if it was not recorded. */
+    public long dataPageSize() {
+        return has(SampleType.DATA_PAGE_SIZE) ? segment.get(Words.LONG, dataPageSizeOffset) : -1;
+    }
+
+    /** The size of the page of {@link #ip}; -1 if it was not recorded. */
+    public long codePageSize() {
+        return has(SampleType.CODE_PAGE_SIZE) ? segment.get(Words.LONG, codePageSizeOffset) : -1;
+    }
+
+    /** The size of the hardware trace in the sample, in bytes. */
+    public int auxSize() {
+        return auxSize;
+    }
+
+    /** Where the hardware trace lies. */
+    public long auxOffset() {
+        return auxOffset;
+    }
+
+    /** Where the last field that is known ends; at most {@link #size} behind {@link #offset}. */
+    public long contentEnd() {
+        return contentEnd;
+    }
+
+    private static int checkIndex(int index, int count) {
+        if (index < 0 || index >= count) {
+            throw new IndexOutOfBoundsException(index);
+        }
+        return index;
+    }
+
+    @Override
+    public String toString() {
+        return "sample at 0x%x, %d bytes".formatted(offset, size);
+    }
+}
