@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable and safe for use by any number of threads.
  */
 public final class OrcTable {
+    /** The most bytes that the first and the last entry of a table can lie apart: 2 GiB. */
+    private static final long MAX_SPAN = 1L << 31;
+
     private final OrcFormat format;
     private final long[] addresses;
     private final int[] entryIndexes;
@@ -58,7 +61,7 @@ public final class OrcTable {
         int rowCount = rowCount(unwind, ips);
         RawEntries raw = RawEntries.read(unwind, rowCount);
         OrcFormat format = new OrcFormatDetector(raw).detect(header, release, unwind);
-        return build(format, raw, readAddresses(ips, ipsAddress, rowCount), null);
+        return checkSpan(build(format, raw, readAddresses(ips, ipsAddress, rowCount), null), ips);
     }
 
     /**
@@ -70,7 +73,8 @@ public final class OrcTable {
      */
     public static OrcTable read(Bytes unwind, Bytes ips, long ipsAddress, OrcFormat format) {
         int rowCount = rowCount(unwind, ips);
-        return build(format, RawEntries.read(unwind, rowCount), readAddresses(ips, ipsAddress, rowCount), null);
+        RawEntries raw = RawEntries.read(unwind, rowCount);
+        return checkSpan(build(format, raw, readAddresses(ips, ipsAddress, rowCount), null), ips);
     }
 
     /**
@@ -98,7 +102,7 @@ public final class OrcTable {
         OrcFormat format = new OrcFormatDetector(raw).detect(header, known, unwind);
         return elf.isRelocatable()
                 ? build(format, raw, OrcRelocations.places(elf, ipsSection, rowCount), OrcRelocations.names(elf))
-                : build(format, raw, readAddresses(ips, ipsSection.address(), rowCount), null);
+                : checkSpan(build(format, raw, readAddresses(ips, ipsSection.address(), rowCount), null), ips);
     }
 
     private static ElfSection section(ElfFile elf, String name) {
@@ -132,6 +136,18 @@ public final class OrcTable {
             addresses[row] = ipsAddress + at + ips.i32(at);
         }
         return addresses;
+    }
+
+    /** All text of a kernel lies within the 2 GiB that its code model allows. */
+    private static OrcTable checkSpan(OrcTable table, Bytes ips) {
+        int rows = table.size();
+        if (rows > 0 && Long.compareUnsigned(table.address(rows - 1) - table.address(0), MAX_SPAN) > 0) {
+            throw ips.malformed(
+                    0,
+                    "ORC entries from 0x" + Long.toHexString(table.address(0)) + " to 0x"
+                            + Long.toHexString(table.address(rows - 1)) + ", farther apart than kernel text can be");
+        }
+        return table;
     }
 
     /** Decodes and sorts. {@code addresses} becomes the table's own. */
