@@ -7,6 +7,7 @@ module org.backstitch.elf {
     requires org.tukaani.xz;
 
     exports org.backstitch.elf;
-    exports org.backstitch.elf.orc;
     exports org.backstitch.elf.dwarf;
+    exports org.backstitch.elf.image;
+    exports org.backstitch.elf.orc;
 }

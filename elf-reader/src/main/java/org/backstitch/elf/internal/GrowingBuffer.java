@@ -54,11 +54,20 @@ public final class GrowingBuffer implements AutoCloseable {
      */
     public void readAll(InputStream in) throws IOException {
         for (int n = in.read(transfer); n >= 0; n = in.read(transfer)) {
-            append(n);
+            append(transfer, n);
         }
     }
 
-    private void append(int length) throws LimitExceededException {
+    /**
+     * Takes an array.
+     *
+     * @throws LimitExceededException if the limit is exceeded
+     */
+    public void append(byte[] source) throws LimitExceededException {
+        append(source, source.length);
+    }
+
+    private void append(byte[] source, int length) throws LimitExceededException {
         if (length > limit - size) {
             throw new LimitExceededException(limit);
         }
@@ -70,7 +79,7 @@ public final class GrowingBuffer implements AutoCloseable {
                 used = 0;
             }
             int n = (int) Math.min(length - done, chunk.byteSize() - used);
-            MemorySegment.copy(transfer, done, chunk, ValueLayout.JAVA_BYTE, used, n);
+            MemorySegment.copy(source, done, chunk, ValueLayout.JAVA_BYTE, used, n);
             used += n;
             done += n;
         }

@@ -16,7 +16,9 @@ import org.tukaani.xz.XZInputStream;
  * bounded by 128 and 256 MiB, which covers the largest that Linux builds use.
  */
 public final class Inflation {
-    private static final int XZ_MEMORY_LIMIT_KIB = 256 * 1024;
+    /** How much memory an xz or lzma decoder may take, in KiB. */
+    public static final int XZ_MEMORY_LIMIT_KIB = 256 * 1024;
+
     private static final int ZSTD_WINDOW_LOG_MAX = 27;
 
     private Inflation() {}
