@@ -5,8 +5,4 @@ module org.backstitch.cli {
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires static org.jspecify;
-
-    // The option parser sets the annotated fields of the commands.
-    opens org.backstitch.cli to
-            info.picocli;
 }

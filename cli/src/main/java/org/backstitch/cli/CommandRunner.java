@@ -2,19 +2,11 @@ package org.backstitch.cli;
 
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
-import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
-import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * Runs one command line: finds the command, parses its options, and turns whatever happens into an exit status and at most one line
@@ -92,81 +84,26 @@ final class CommandRunner {
         };
     }
 
-    private ExitStatus command(String name, String[] arguments) throws IOException {
+    private ExitStatus command(String name, String[] words) throws IOException {
         Subcommand command = find(name).get();
-        CommandLine parser = parser(name, command);
-        try {
-            ParseResult parsed = parser.parseArgs(arguments);
-            if (parsed.isUsageHelpRequested()) {
-                return print(parser);
+        for (String word : words) {
+            if (word.equals("--")) {
+                break;
             }
-        } catch (ParameterException e) {
-            throw new UsageException(complaint(e));
+            if (word.equals("-h") || word.equals("--help")) {
+                return help(name);
+            }
         }
-        return command.run(session);
+        return command.run(command.syntax().parse(words), session);
     }
 
     private Supplier<Subcommand> find(String name) {
         Supplier<Subcommand> command = commands.get(name);
         if (command == null) {
             String what = name.startsWith("-") ? "unknown option '" : "no such command: '";
-            throw new UsageException(what + name + "'" + suggestion(name));
+            throw new UsageException(what + name + "'" + Suggestions.nearest(name, commands.keySet()));
         }
         return command;
-    }
-
-    private String suggestion(String name) {
-        return commands.keySet().stream()
-                .filter(known -> known.startsWith(name) || name.startsWith(known) || oneEditApart(known, name))
-                .findFirst()
-                .map(known -> "; did you mean '" + known + "'?")
-                .orElse("");
-    }
-
-    /** Whether one inserted, removed or changed character, or two neighbours swapped, make {@code a} into {@code b}. */
-    static boolean oneEditApart(String a, String b) {
-        int start = 0;
-        while (start < a.length() && start < b.length() && a.charAt(start) == b.charAt(start)) {
-            start++;
-        }
-        String restA = a.substring(start);
-        String restB = b.substring(start);
-        if (restA.isEmpty() || restB.isEmpty()) {
-            return restA.length() + restB.length() <= 1;
-        }
-        boolean swapped = restA.length() > 1
-                && restB.length() > 1
-                && restA.charAt(0) == restB.charAt(1)
-                && restA.charAt(1) == restB.charAt(0)
-                && restA.substring(2).equals(restB.substring(2));
-        return swapped
-                || restA.substring(1).equals(restB)
-                || restB.substring(1).equals(restA)
-                || restA.substring(1).equals(restB.substring(1));
-    }
-
-    /** The parser of one command, with the few manners that all share. */
-    private static CommandLine parser(String name, Subcommand command) {
-        CommandLine parser = new CommandLine(command);
-        parser.setCommandName("backstitch " + name);
-        parser.setExpandAtFiles(false);
-        parser.setAllowOptionsAsOptionParameters(false);
-        parser.getCommandSpec()
-                .addOption(OptionSpec.builder("-h", "--help")
-                        .usageHelp(true)
-                        .description("Show this help.")
-                        .build());
-        return parser;
-    }
-
-    private static String complaint(ParameterException e) {
-        if (e instanceof UnmatchedArgumentException unmatched) {
-            List<String> words = unmatched.getUnmatched();
-            String kind = unmatched.isUnknownOption() ? "unknown option '" : "one argument too many: '";
-            return kind + words.getFirst() + "'";
-        }
-        String message = String.valueOf(e.getMessage());
-        return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
     }
 
     private String helpFor(String[] arguments) {
@@ -175,25 +112,11 @@ final class CommandRunner {
     }
 
     private ExitStatus help(@Nullable String name) throws IOException {
-        if (name != null) {
-            return print(parser(name, find(name).get()));
-        }
-        CommandLine root = new CommandLine(new RootCommand());
-        root.getCommandSpec()
-                .addOption(OptionSpec.builder("-h", "--help")
-                        .usageHelp(true)
-                        .description("Show this help; also: backstitch help COMMAND.")
-                        .build())
-                .addOption(OptionSpec.builder("-V", "--version")
-                        .versionHelp(true)
-                        .description("Show the version, and the Java that runs it.")
-                        .build());
-        commands.forEach((command, make) -> root.addSubcommand(command, make.get()));
-        return print(root);
-    }
-
-    private ExitStatus print(CommandLine parser) throws IOException {
-        session.out().append(parser.getUsageMessage(session.colour() ? Ansi.ON : Ansi.OFF));
+        session.out()
+                .append(
+                        name == null
+                                ? HelpPages.program(commands, session.colour())
+                                : HelpPages.command(name, find(name).get().syntax(), session.colour()));
         return ExitStatus.DONE;
     }
 

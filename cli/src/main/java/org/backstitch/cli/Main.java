@@ -6,7 +6,15 @@ public final class Main {
 
     /** Runs the command line and ends the process with its {@link ExitStatus}. */
     public static void main(String[] arguments) {
-        ExitStatus status = new CommandRunner(Subcommands.all(), Session.ofProcess()).run(arguments);
-        System.exit(status.code());
+        ExitStatus status = run(arguments);
+        if (status != ExitStatus.DONE) {
+            // Only then: System.exit sets the JDK's logging up, to log that it was called.
+            System.exit(status.code());
+        }
+    }
+
+    /** Runs the command line on the streams of the process. */
+    static ExitStatus run(String... arguments) {
+        return new CommandRunner(Subcommands.all(), Session.ofProcess()).run(arguments);
     }
 }

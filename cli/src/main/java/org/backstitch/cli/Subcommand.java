@@ -3,19 +3,21 @@ package org.backstitch.cli;
 import java.io.IOException;
 
 /**
- * One command of the program: a class with picocli's {@code @Command}, {@code @Option} and {@code @Parameters}, whose {@link #run}
- * does the work once they are set. An instance serves one run.
+ * One command of the program. {@link Subcommands} lists them; a run makes only the one that it needs.
  *
- * <p>{@link Subcommands} lists them. The runner adds {@code -h, --help} to each by itself.
+ * <p>An implementation holds no state: what the user typed comes as {@link Arguments}, everything else through the {@link Session}.
  */
 public interface Subcommand {
+    /** What can be typed after the command's name, and what it means. */
+    Syntax syntax();
+
     /**
      * Does what the command is for.
      *
      * @return {@link ExitStatus#DONE}, or {@link ExitStatus#CONTRADICTION}; the other statuses come from exceptions
-     * @throws UsageException if the options contradict each other
+     * @throws UsageException if the arguments make no sense together
      * @throws org.backstitch.bytes.MalformedInputException if an input is not what its format promises and nothing can be made of it
      * @throws IOException if an input cannot be read or the output not be written
      */
-    ExitStatus run(Session session) throws IOException;
+    ExitStatus run(Arguments arguments, Session session) throws IOException;
 }

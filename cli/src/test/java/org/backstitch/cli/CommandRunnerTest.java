@@ -9,7 +9,6 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -17,30 +16,27 @@ import org.backstitch.bytes.MalformedInputException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** Exit statuses and the one line on standard error, for whatever a command may do. */
 class CommandRunnerTest {
     /** A command that does what the test says. */
-    @Command(header = "Walks a file.")
-    private static final class Walk implements Subcommand {
-        @Parameters(paramLabel = "FILE")
-        private Path file;
-
-        @Option(names = "--max-stack", paramLabel = "N")
-        private int maxStack;
-
-        private final Body body;
-
-        Walk(Body body) {
-            this.body = body;
+    private record Walk(Body body) implements Subcommand {
+        @Override
+        public Syntax syntax() {
+            return Syntax.of("Walks a file.")
+                    .operand("FILE", "What to walk.")
+                    .option("--max-stack", "N", "At most 100 % of N.")
+                    .example("backstitch walk core", "walks it");
         }
 
         @Override
-        public ExitStatus run(Session session) throws IOException {
-            session.out().append(file.toString()).append(' ').decimal(maxStack).newline();
+        public ExitStatus run(Arguments arguments, Session session) throws IOException {
+            int maxStack = arguments.number("--max-stack", 0, 0, 9);
+            session.out()
+                    .append(arguments.all("FILE").getFirst())
+                    .append(' ')
+                    .decimal(maxStack)
+                    .newline();
             return body.run(session);
         }
     }
@@ -98,10 +94,10 @@ class CommandRunnerTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "walk                   | missing required parameter: 'FILE' (see backstitch walk --help)",
+                "walk                   | missing FILE (see backstitch walk --help)",
                 "walk --bogus x         | unknown option '--bogus' (see backstitch walk --help)",
                 "walk x y               | one argument too many: 'y' (see backstitch walk --help)",
-                "walk --max-stack many x| invalid value for option '--max-stack': 'many' is not an int (see backstitch walk --help)",
+                "walk --max-stack many x| option '--max-stack' needs a whole number, from 0 to 9: not 'many' (see backstitch walk --help)",
                 "wlak x                 | no such command: 'wlak'; did you mean 'walk'? (see backstitch --help)",
                 "fly x                  | no such command: 'fly' (see backstitch --help)",
                 "--walk x               | unknown option '--walk' (see backstitch --help)",
@@ -124,7 +120,18 @@ class CommandRunnerTest {
     void helpOfOneCommand() {
         assertEquals(ExitStatus.DONE, run(CommandRunnerTest::done, "walk", "--help"));
         String once = out();
-        assertTrue(once.contains("Usage: backstitch walk [-h] [--max-stack=N] FILE"), once);
+        assertEquals("""
+                Walks a file.
+                Usage: backstitch walk [-h] [--max-stack=N] FILE
+
+                      FILE            What to walk.
+                      --max-stack=N   At most 100 % of N.
+                  -h, --help          Show this help.
+
+                Examples:
+                  backstitch walk core
+                      walks it
+                """, once);
         out.reset();
         assertEquals(ExitStatus.DONE, run(CommandRunnerTest::done, "help", "walk"));
         assertEquals(once, out());
@@ -230,21 +237,5 @@ class CommandRunnerTest {
         assertEquals(
                 ExitStatus.UNUSABLE, run(CommandRunnerTest::done, refusing("No space left on device"), "walk", "x"));
         assertEquals("backstitch: standard output: no space left on device\n", err());
-    }
-
-    @ParameterizedTest
-    @CsvSource({
-        "fold, fold, true",
-        "fold, fodl, true",
-        "fold, fol, true",
-        "fold, foold, true",
-        "fold, bold, true",
-        "fold, food, true",
-        "fold, flod, true",
-        "fold, flood, false",
-        "fold, script, false"
-    })
-    void oneSlipOfTheFinger(String command, String typed, boolean near) {
-        assertEquals(near, CommandRunner.oneEditApart(command, typed));
     }
 }
