@@ -56,10 +56,10 @@ public final class KernelUnwinder {
     private boolean exact;
     private StopReason stop = StopReason.NONE;
 
-    /** The CFA of the last step and the stack on which it was found: on one stack, CFAs only grow. */
-    private long lastCfa;
+    /** Where the pc was found in the last step, and on which stack: on one stack, these places only ascend. */
+    private long lastPcSlot;
 
-    private int lastCfaStack;
+    private int lastPcStack;
 
     /** What registers the frame was interrupted with, and where they are. */
     private Registers registers = Registers.NONE;
@@ -191,7 +191,7 @@ public final class KernelUnwinder {
         stacks = knownStacks;
         stack = UNKNOWN_STACK;
         visitedStacks = 0;
-        lastCfaStack = UNKNOWN_STACK;
+        lastPcStack = UNKNOWN_STACK;
         registers = Registers.NONE;
         registersAddress = 0;
         completeBefore = Registers.NONE;
@@ -257,13 +257,14 @@ public final class KernelUnwinder {
         }
 
         // Find IP, SP and the registers of an interrupted frame.
+        long pcSlot;
         switch (kind) {
             case UnwindRule.CALL -> {
-                long slot = cfa - Long.BYTES;
-                if (!canRead(slot, Long.BYTES)) {
+                pcSlot = cfa - Long.BYTES;
+                if (!canRead(pcSlot, Long.BYTES)) {
                     return false;
                 }
-                pc = hooks.original(memory.readLong(slot), slot);
+                pc = hooks.original(memory.readLong(pcSlot), pcSlot);
                 sp = cfa;
                 registers = Registers.NONE;
                 registersAddress = 0;
@@ -276,6 +277,7 @@ public final class KernelUnwinder {
                 if (meetsUserMode(cfa, true, chain)) {
                     return stop(StopReason.USER_REGISTERS);
                 }
+                pcSlot = cfa + PtRegs.IRET_FRAME_OFFSET;
                 sp = saved(cfa, X86_64.RSP);
                 pc = hooks.original(saved(cfa, X86_64.RIP), sp - Long.BYTES);
                 registers = Registers.COMPLETE;
@@ -290,6 +292,7 @@ public final class KernelUnwinder {
                 if (meetsUserMode(address, false, chain)) {
                     return stop(StopReason.USER_REGISTERS);
                 }
+                pcSlot = cfa;
                 sp = saved(address, X86_64.RSP);
                 pc = hooks.original(saved(address, X86_64.RIP), sp - Long.BYTES);
                 if (registers != Registers.PARTIAL) {
@@ -301,7 +304,7 @@ public final class KernelUnwinder {
             }
         }
         exact = UnwindRule.callerIsExact(rule);
-        int cfaStack = stack;
+        int pcStack = stack;
 
         // Find BP.
         switch (UnwindRule.rbpMode(rule)) {
@@ -334,11 +337,11 @@ public final class KernelUnwinder {
                 && Long.compareUnsigned(sp, previousSp) <= 0) {
             return stop(StopReason.NO_PROGRESS);
         }
-        if (cfaStack == lastCfaStack && Long.compareUnsigned(cfa, lastCfa) <= 0) {
+        if (pcStack == lastPcStack && Long.compareUnsigned(pcSlot, lastPcSlot) <= 0) {
             return stop(StopReason.NO_PROGRESS);
         }
-        lastCfa = cfa;
-        lastCfaStack = cfaStack;
+        lastPcSlot = pcSlot;
+        lastPcStack = pcStack;
         return true;
     }
 
