@@ -1,6 +1,8 @@
 /** The {@code backstitch} command: sources of callchains on one side, outputs that people and scripts read on the other. */
 module org.backstitch.cli {
     requires org.backstitch.bytes;
+    requires org.backstitch.elf;
+    requires org.backstitch.unwind;
     requires com.fasterxml.jackson.core;
     requires info.picocli;
     requires me.tongfei.progressbar;

@@ -97,9 +97,15 @@ public final class CallFrameInfo {
 
     /** A section of a file, whatever its name. */
     public static CallFrameInfo of(ElfFile elf, ElfSection section, Flavor flavor) {
-        long vaddr = elf.isRelocatable() ? 0 : section.address();
+        boolean relocatable = elf.isRelocatable();
+        Bytes data = relocatable ? elf.relocated(section).data() : section.data();
         return new CallFrameInfo(
-                section.data(), vaddr, flavor, addressOf(elf, ".text"), addressOf(elf, ".got"), memoryOf(elf));
+                data,
+                relocatable ? 0 : section.address(),
+                flavor,
+                addressOf(elf, ".text"),
+                addressOf(elf, ".got"),
+                memoryOf(elf));
     }
 
     private static Optional<CallFrameInfo> ofSegment(ElfFile elf) {

@@ -169,6 +169,11 @@ public final class CallFrameInterpreter {
         return expressionAt(ruleOperand(register));
     }
 
+    /** Whether registers other than the general ones and the return address have rules: {@link #row} tells them. */
+    public boolean hasUncommonRegisters() {
+        return state.others != null && !state.others.isEmpty();
+    }
+
     /** The CIE of the entry that is executed. */
     public CommonInformationEntry cie() {
         return cie;

@@ -95,10 +95,10 @@ final class CfiRuleEncoder {
             }
             case CallFrameInterpreter.EXPRESSION -> {
                 CfaPattern place = CfaPattern.of(row.ruleExpression(RBP), true);
-                if (place == null || !place.isSum() || place.base() != base) {
+                if (place == null || !place.isSum() || place.base() != base && place.base() != RBP) {
                     return false;
                 }
-                rbpMode = UnwindRule.RBP_AT_BASE;
+                rbpMode = place.base() == base ? UnwindRule.RBP_AT_BASE : UnwindRule.RBP_AT_RBP;
                 rbpOffset = place.offset();
             }
             default -> {
