@@ -30,7 +30,8 @@ final class CfiText {
     }
 
     /** What is wrong with the first malformed entry. */
-    @Nullable MalformedInputException firstMalformed() {
+    @Nullable
+    MalformedInputException firstMalformed() {
         return firstMalformed;
     }
 

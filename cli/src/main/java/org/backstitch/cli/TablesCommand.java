@@ -97,7 +97,8 @@ public final class TablesCommand implements Subcommand {
         text.write(info);
         MalformedInputException first = text.firstMalformed();
         if (first != null) {
-            session.say("backstitch: %d malformed entries, the first: %s".formatted(text.malformed(), first.getMessage()));
+            session.say(
+                    "backstitch: %d malformed entries, the first: %s".formatted(text.malformed(), first.getMessage()));
         }
     }
 
@@ -143,14 +144,15 @@ public final class TablesCommand implements Subcommand {
             throw refused[0];
         }
         int rules = table.dictionary().size() - 1;
-        session.say("%d rows (%d in the file), %d rules, %d bytes (%d of them the dictionary), %.2f bytes a row of the file"
-                .formatted(
-                        table.rows(),
-                        table.sourceRows(),
-                        rules,
-                        table.sizeInBytes(),
-                        table.dictionary().sizeInBytes(),
-                        table.sourceRows() == 0 ? 0.0 : (double) table.sizeInBytes() / table.sourceRows()));
+        session.say(
+                "%d rows (%d in the file), %d rules, %d bytes (%d of them the dictionary), %.2f bytes a row of the file"
+                        .formatted(
+                                table.rows(),
+                                table.sourceRows(),
+                                rules,
+                                table.sizeInBytes(),
+                                table.dictionary().sizeInBytes(),
+                                table.sourceRows() == 0 ? 0.0 : (double) table.sizeInBytes() / table.sourceRows()));
     }
 
     /** The output as text goes to it. */
