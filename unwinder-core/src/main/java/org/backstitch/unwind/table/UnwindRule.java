@@ -32,6 +32,9 @@ public final class UnwindRule {
     /** The word of no rule: no row covers the address. */
     public static final long NONE = 0;
 
+    /** The kind of {@link #NONE}. */
+    public static final int NONE_KIND = 0;
+
     /** The return address was pushed by a call: it lies at CFA - 8. */
     public static final int CALL = 1;
 

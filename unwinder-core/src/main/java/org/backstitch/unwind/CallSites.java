@@ -1,0 +1,58 @@
+package org.backstitch.unwind;
+
+import org.backstitch.bytes.Bytes;
+
+/**
+ * Recognises call instructions by the bytes in front of a return address (Intel SDM volume 2, CALL; ModRM forms of table 2-2).
+ *
+ * <p>No disassembler is needed: a near call is {@code e8 rel32}, or {@code ff} with a ModRM byte whose middle field is 2, and the ModRM
+ * byte tells how long the instruction is. Prefixes stand before these bytes and do not matter.
+ */
+final class CallSites {
+    /** The shortest call: {@code ff d0}, {@code call *%rax}. */
+    static final int SHORTEST = 2;
+
+    /** The longest without prefixes: {@code ff 94 24 disp32}, {@code call *disp32(%rsp)}. */
+    static final int LONGEST = 7;
+
+    private static final int CALL_RELATIVE = 0xe8;
+    private static final int CALL_RELATIVE_LENGTH = 5;
+    private static final int GROUP_5 = 0xff;
+
+    private CallSites() {}
+
+    /** Whether the last bytes of {@code code} are a call instruction. */
+    static boolean endsInCall(Bytes code) {
+        long end = code.size();
+        if (end >= CALL_RELATIVE_LENGTH && code.u8(end - CALL_RELATIVE_LENGTH) == CALL_RELATIVE) {
+            return true;
+        }
+        for (int length = SHORTEST; length <= Math.min(LONGEST, end); length++) {
+            if (code.u8(end - length) == GROUP_5 && indirectCallLength(code, end - length, length) == length) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** How long the instruction {@code ff /2} at {@code at} is; 0 if it is another one. */
+    private static int indirectCallLength(Bytes code, long at, int available) {
+        int modRm = code.u8(at + 1);
+        int mode = modRm >>> 6;
+        int memory = modRm & 7;
+        if ((modRm >>> 3 & 7) != 2) {
+            return 0;
+        }
+        if (mode == 3) {
+            return 2;
+        }
+        boolean scaled = memory == 4;
+        int length = scaled ? 3 : 2;
+        boolean noBase = scaled ? available > 2 && (code.u8(at + 2) & 7) == 5 : memory == 5;
+        return switch (mode) {
+            case 0 -> noBase ? length + 4 : length;
+            case 1 -> length + 1;
+            default -> length + 4;
+        };
+    }
+}

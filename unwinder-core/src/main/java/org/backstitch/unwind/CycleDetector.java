@@ -1,0 +1,41 @@
+package org.backstitch.unwind;
+
+import org.backstitch.unwind.machine.Registers;
+
+/**
+ * Notices when a walk goes round in a circle, in constant memory.
+ *
+ * <p>A circle needs at least one step that does not move the stack pointer up, so only those are looked at. Brent's way: a state is
+ * remembered, and replaced after 1, 2, 4, … such steps; one that comes back is found after at most three rounds.
+ */
+final class CycleDetector {
+    private final Registers remembered = new Registers();
+    private int rememberedFrames;
+    private int steps;
+    private int nextReplacement;
+
+    void begin() {
+        steps = 0;
+        nextReplacement = 1;
+        rememberedFrames = 0;
+    }
+
+    /**
+     * Tells the detector of a step that did not move the stack pointer up.
+     *
+     * @param state the registers after the step
+     * @param frames how many frames the chain had before the step
+     * @return how many of them were there before the state came up first, or -1 if it is new
+     */
+    int standing(Registers state, int frames) {
+        if (steps > 0 && remembered.sameAs(state)) {
+            return rememberedFrames;
+        }
+        if (++steps >= nextReplacement) {
+            nextReplacement *= 2;
+            remembered.copyFrom(state);
+            rememberedFrames = frames;
+        }
+        return -1;
+    }
+}

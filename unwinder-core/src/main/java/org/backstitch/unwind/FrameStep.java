@@ -1,0 +1,327 @@
+package org.backstitch.unwind;
+
+import static org.backstitch.unwind.machine.X86_64.RBP;
+import static org.backstitch.unwind.machine.X86_64.RIP;
+import static org.backstitch.unwind.machine.X86_64.RSP;
+
+import java.util.Map;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.dwarf.CfaRule;
+import org.backstitch.elf.dwarf.DwarfExpression;
+import org.backstitch.elf.dwarf.RegisterRule;
+import org.backstitch.elf.dwarf.UnwindRow;
+import org.backstitch.unwind.machine.Memory;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.machine.X86_64;
+import org.backstitch.unwind.table.SavedRegisters;
+import org.backstitch.unwind.table.UnwindRule;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One step from a frame to its caller by any rule there is, for all registers.
+ *
+ * <p>This is the complete reading of {@link UnwindRule}, {@link SavedRegisters} and side rows; the hot loop of {@link UserUnwinder}
+ * is a short cut through it for the rules that are met most. Not thread-safe.
+ */
+final class FrameStep implements DwarfExpression.Machine {
+    private final Registers frame = new Registers();
+    private final Registers caller = new Registers();
+    private StackDump stack = new StackDump();
+    private @Nullable Memory beyond;
+    private AddressSpace space = AddressSpace.EMPTY;
+    private boolean exact;
+    private long cfa;
+    private StopReason failure = StopReason.NONE;
+    private boolean unknownRegister;
+
+    /** Begins a walk: what is known of memory. */
+    void begin(AddressSpace addressSpace, StackDump dump, @Nullable Memory more) {
+        space = addressSpace;
+        stack = dump;
+        beyond = more;
+    }
+
+    /** The registers of the current frame; a {@link #step} makes them the caller's. */
+    Registers frame() {
+        return frame;
+    }
+
+    /** After a step that succeeded: whether the pc reached is exact, because its frame was interrupted. */
+    boolean isExact() {
+        return exact;
+    }
+
+    /** After a step that failed: why. */
+    StopReason failure() {
+        return failure;
+    }
+
+    /** After a step that failed: whether it did because a register that the rule needs is not known in this frame. */
+    boolean wantedUnknownRegister() {
+        return unknownRegister;
+    }
+
+    /** Before a step that is not made here: nothing has failed, and the pc reached will not be exact. */
+    void forgetFailure() {
+        failure = StopReason.NONE;
+        unknownRegister = false;
+        exact = false;
+    }
+
+    /**
+     * Goes to the caller.
+     *
+     * @return whether that succeeded; if not, the frame is as it was
+     */
+    boolean step(long rule, long saved, @Nullable UnwindRow side) {
+        unknownRegister = false;
+        failure = StopReason.NONE;
+        caller.clear();
+        boolean done = side != null ? stepByRow(side) : stepByWords(rule, saved);
+        if (!done) {
+            return false;
+        }
+        exact = UnwindRule.callerIsExact(rule);
+        frame.copyFrom(caller);
+        return true;
+    }
+
+    private boolean stepByWords(long rule, long saved) {
+        int base = UnwindRule.base(rule);
+        if (!frame.isKnown(base)) {
+            return unknown();
+        }
+        long basis = frame.get(base) + UnwindRule.cfaOffset(rule);
+        cfa = basis;
+        int kind = UnwindRule.kind(rule);
+        if (UnwindRule.isDereferenced(rule)) {
+            if (!isReadable(basis, Long.BYTES)) {
+                return unreadable(basis);
+            }
+            cfa = readLong(basis) + UnwindRule.addend(rule);
+        } else if (kind == UnwindRule.PLT && (frame.pc() & 15) >= UnwindRule.addend(rule)) {
+            cfa += Long.BYTES;
+        }
+        long returnSlot;
+        switch (kind) {
+            case UnwindRule.CALL, UnwindRule.PLT -> returnSlot = cfa - Long.BYTES;
+            case UnwindRule.SIGNAL -> returnSlot = basis + Long.BYTES;
+            default -> {
+                return fail(StopReason.BAD_UNWIND_INFO); // a kernel's rule, or none
+            }
+        }
+        if (!isReadable(returnSlot, Long.BYTES)) {
+            return unreadable(returnSlot);
+        }
+        caller.set(RIP, readLong(returnSlot));
+        caller.set(RSP, cfa);
+        switch (UnwindRule.rbpMode(rule)) {
+            case UnwindRule.RBP_SAME -> keep(RBP);
+            case UnwindRule.RBP_AT_CFA -> restore(RBP, cfa + UnwindRule.rbpOffset(rule));
+            case UnwindRule.RBP_AT_BASE -> restore(RBP, frame.get(base) + UnwindRule.rbpOffset(rule));
+            case UnwindRule.RBP_AT_RBP -> {
+                if (!frame.isKnown(RBP)) {
+                    return unknown();
+                }
+                restore(RBP, frame.get(RBP) + UnwindRule.rbpOffset(rule));
+            }
+            default -> caller.forget(RBP);
+        }
+        for (int index = 0; index < SavedRegisters.COUNT; index++) {
+            int register = SavedRegisters.register(index);
+            if (SavedRegisters.isSame(saved, index)) {
+                keep(register);
+            } else if (!SavedRegisters.isUndefined(saved, index)) {
+                restore(register, cfa + SavedRegisters.cfaOffset(saved, index));
+            }
+        }
+        return true;
+    }
+
+    private void keep(int register) {
+        if (frame.isKnown(register)) {
+            caller.set(register, frame.get(register));
+        }
+    }
+
+    /**
+     * Loads a saved register. A slot below the stack pointer that was not recorded is one that the function has popped already (its
+     * table still names the slot, since compilers do not describe epilogues in full): then the register has its value back.
+     */
+    private void restore(int register, long slot) {
+        if (isReadable(slot, Long.BYTES)) {
+            caller.set(register, readLong(slot));
+        } else if (Long.compareUnsigned(slot, frame.sp()) < 0) {
+            keep(register);
+        }
+    }
+
+    private boolean stepByRow(UnwindRow row) {
+        try {
+            switch (row.cfa()) {
+                case CfaRule.RegisterOffset(int register, long offset) -> {
+                    if (!frame.isKnown(register)) {
+                        return unknown();
+                    }
+                    cfa = frame.get(register) + offset;
+                }
+                case CfaRule.Expression(DwarfExpression expression) -> {
+                    DwarfExpression.Result result = expression.evaluate(this);
+                    if (!succeeded(result)) {
+                        return false;
+                    }
+                    cfa = result.value();
+                }
+            }
+            caller.set(RSP, cfa);
+            for (int index = 0; index < SavedRegisters.COUNT; index++) {
+                keep(SavedRegisters.register(index));
+            }
+            keep(RBP);
+            for (Map.Entry<Integer, RegisterRule> column : row.registers().entrySet()) {
+                boolean returnAddress = column.getKey() == row.returnAddressRegister();
+                int register = returnAddress ? RIP : column.getKey();
+                if (register < X86_64.COUNT && !apply(column.getValue(), register)) {
+                    return false;
+                }
+            }
+            return caller.isKnown(RIP) || fail(StopReason.BAD_UNWIND_INFO);
+        } catch (MalformedInputException e) {
+            return fail(StopReason.BAD_UNWIND_INFO);
+        }
+    }
+
+    /** Applies a register's rule; false if the walk cannot go on without it. */
+    private boolean apply(RegisterRule rule, int register) {
+        boolean essential = register == RIP || register == RSP;
+        switch (rule) {
+            case RegisterRule.Undefined() -> {
+                caller.forget(register);
+                return !essential || fail(register == RIP ? StopReason.END_OF_STACK : StopReason.BAD_UNWIND_INFO);
+            }
+            case RegisterRule.SameValue() -> {
+                caller.forget(register);
+                keep(register);
+            }
+            case RegisterRule.Offset(long offset) -> load(register, cfa + offset);
+            case RegisterRule.ValOffset(long offset) -> caller.set(register, cfa + offset);
+            case RegisterRule.Register(int other) -> {
+                caller.forget(register);
+                if (frame.isKnown(other)) {
+                    caller.set(register, frame.get(other));
+                } else if (essential) {
+                    return unknown();
+                }
+            }
+            case RegisterRule.Expression(DwarfExpression expression) -> {
+                DwarfExpression.Result result = expression.evaluate(this, cfa);
+                if (result.outcome() != DwarfExpression.Outcome.VALUE) {
+                    caller.forget(register);
+                    return !essential || succeeded(result);
+                }
+                load(register, result.value());
+            }
+            case RegisterRule.ValExpression(DwarfExpression expression) -> {
+                DwarfExpression.Result result = expression.evaluate(this, cfa);
+                caller.forget(register);
+                if (result.outcome() != DwarfExpression.Outcome.VALUE) {
+                    return !essential || succeeded(result);
+                }
+                caller.set(register, result.value());
+            }
+        }
+        return !essential || caller.isKnown(register);
+    }
+
+    private void load(int register, long slot) {
+        caller.forget(register);
+        boolean essential = register == RIP || register == RSP;
+        if (essential && !isReadable(slot, Long.BYTES)) {
+            unreadable(slot);
+            return;
+        }
+        restore(register, slot);
+    }
+
+    private boolean succeeded(DwarfExpression.Result result) {
+        return switch (result.outcome()) {
+            case VALUE -> true;
+            case UNKNOWN_REGISTER -> unknown();
+            case UNREADABLE -> unreadable(result.value());
+        };
+    }
+
+    private boolean unknown() {
+        unknownRegister = true;
+        return fail(StopReason.BAD_UNWIND_INFO);
+    }
+
+    private boolean unreadable(long address) {
+        return fail(whyUnreadable(address));
+    }
+
+    private boolean fail(StopReason reason) {
+        failure = reason;
+        return false;
+    }
+
+    /**
+     * What is said of an address that cannot be read: that the recording ends before it, or that the address is a bad one.
+     *
+     * <p>Where memory is described as a whole, it knows. Where there is only a dump, the mapping decides: an address above the dump in
+     * the dump's own mapping, or in one that was not recorded (perf records only what can be executed, so no stack is), may well have
+     * been good. One below the dump's stack pointer, in a mapping that was recorded, or that no process can have, is not.
+     */
+    StopReason whyUnreadable(long address) {
+        if (beyond != null) {
+            return beyond.absence(address) == Memory.Absence.NOT_RECORDED
+                    ? StopReason.DUMP_EXHAUSTED
+                    : StopReason.BAD_MEMORY;
+        }
+        if (Long.compareUnsigned(address, LOWEST_ADDRESS) < 0 || Long.compareUnsigned(address, USER_END) >= 0) {
+            return StopReason.BAD_MEMORY;
+        }
+        Mapping mapping = space.find(address);
+        boolean aboveDump = Long.compareUnsigned(address, stack.address()) >= 0;
+        if (mapping != null) {
+            return aboveDump && mapping.contains(stack.address()) ? StopReason.DUMP_EXHAUSTED : StopReason.BAD_MEMORY;
+        }
+        boolean justBelow = !aboveDump && Long.compareUnsigned(stack.address() - address, NEAR) <= 0;
+        return justBelow ? StopReason.BAD_MEMORY : StopReason.DUMP_EXHAUSTED;
+    }
+
+    /** {@code vm.mmap_min_addr} of every distribution: nothing is mapped below. */
+    private static final long LOWEST_ADDRESS = 0x1_0000;
+
+    /** The end of the lower canonical half with five-level page tables. */
+    private static final long USER_END = 1L << 56;
+
+    /** How far below the stack pointer an address is taken to be in the same stack, in bytes: a page. */
+    private static final long NEAR = 4096;
+
+    // The machine that expressions are evaluated on: this frame's registers, and whatever memory there is.
+
+    @Override
+    public boolean isKnown(int register) {
+        return frame.isKnown(register);
+    }
+
+    @Override
+    public long register(int register) {
+        return frame.get(register);
+    }
+
+    @Override
+    public boolean isReadable(long address, int length) {
+        return stack.isReadable(address, length) || beyond != null && beyond.isReadable(address, length);
+    }
+
+    @Override
+    public long readLong(long address) {
+        if (stack.isReadable(address, Long.BYTES) || beyond == null) {
+            return stack.readLong(address);
+        }
+        return beyond.readLong(address);
+    }
+}

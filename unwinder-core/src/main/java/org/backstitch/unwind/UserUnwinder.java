@@ -1,0 +1,398 @@
+package org.backstitch.unwind;
+
+import static org.backstitch.unwind.machine.X86_64.RBP;
+import static org.backstitch.unwind.machine.X86_64.RIP;
+import static org.backstitch.unwind.machine.X86_64.RSP;
+
+import java.lang.foreign.MemorySegment;
+import org.backstitch.elf.dwarf.UnwindRow;
+import org.backstitch.unwind.machine.Memory;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.table.RuleDictionary;
+import org.backstitch.unwind.table.SavedRegisters;
+import org.backstitch.unwind.table.UnwindInfo;
+import org.backstitch.unwind.table.UnwindRule;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Walks the user stack of an x86-64 process, offline: from registers and stack bytes that were recorded, through the modules that were
+ * mapped, by their unwind rules.
+ *
+ * {@snippet :
+ * UserUnwinder unwinder = new UserUnwinder();      // one a thread
+ * Callchain chain = new Callchain();               // filled anew each time
+ * unwinder.unwind(space, registers, stack, chain);
+ * for (int i = 0; i < chain.size(); i++) {
+ *     System.out.printf("%x%n", chain.pc(i));
+ * }
+ * System.out.println(chain.stop().label());        // why it ends here
+ * }
+ *
+ * <p>Every frame is given by a row of an unwind table, or says that it was not ({@link Callchain#origin}); every chain says why it
+ * ends ({@link Callchain#stop}). A pc is looked up as it is in the first frame and above a signal frame, and less one in callers,
+ * since a return address may lie behind the end of the function that called last.
+ *
+ * <p>Only RIP, RSP and RBP are recovered on the way, which is all that nearly every rule needs. Where a rule wants another register
+ * (or the chain {@linkplain Callchain#recordRegisters keeps registers}), the stack is walked with all of them.
+ *
+ * <p>Costs: some ten nanoseconds a frame, no allocation, about a megabyte for the cache of rules. Not thread-safe: a walker belongs to
+ * one thread; the modules it walks through are shared.
+ */
+public final class UserUnwinder {
+    /**
+     * What a rule word must look like for the hot loop: a call, CFA on RSP or RBP, nothing dereferenced, RBP the same or at the CFA, and
+     * the caller calling. Whether there is more to know of other registers does not matter to it.
+     */
+    private static final long PLAIN_MASK = 0xfL // kind
+            | 0x1eL << 4 // base, but for its lowest bit: 6 is RBP, 7 is RSP
+            | UnwindRule.DEREF
+            | UnwindRule.DEREF_BASE
+            | UnwindRule.EXACT_CALLER
+            | 6L << 12; // RBP's mode, but for its lowest bit: 0 is the same, 1 at the CFA
+
+    private static final long PLAIN = UnwindRule.CALL | RBP << 4;
+    private static final long BASE_IS_RSP = 1L << 4;
+    private static final long RBP_IS_SAVED = 1L << 12;
+
+    private final RuleCache cache = new RuleCache();
+    private @Nullable FullRuleCache fullCache;
+    private final FrameStep frameStep = new FrameStep();
+    private final CycleDetector cycles = new CycleDetector();
+
+    // The walk that is going on.
+    private AddressSpace space = AddressSpace.EMPTY;
+    private Registers start = new Registers();
+    private StackDump stack = new StackDump();
+    private Callchain chain = new Callchain();
+    private @Nullable Mapping mapping;
+
+    /** How a step of the rare kind ended. */
+    private enum Outcome {
+        CALLER,
+        END,
+        WANTS_ALL_REGISTERS
+    }
+
+    /** A walker with an empty cache. */
+    public UserUnwinder() {}
+
+    /**
+     * Walks a stack of which only a dump is known, as perf records it.
+     *
+     * @param addressSpace what was mapped at that moment
+     * @param registers where the stack starts: RIP, RSP and RBP at least; left as they are
+     * @param dump the stack's bytes from RSP on
+     * @param result is filled with the frames; the first is RIP itself
+     */
+    public void unwind(AddressSpace addressSpace, Registers registers, StackDump dump, Callchain result) {
+        unwind(addressSpace, registers, dump, null, result);
+    }
+
+    /**
+     * Walks a stack.
+     *
+     * @param addressSpace what was mapped at that moment
+     * @param registers where the stack starts: RIP, RSP and RBP at least; left as they are
+     * @param dump the bytes around RSP, for speed; may be empty
+     * @param memory everything else that is known of memory, or null
+     * @param result is filled with the frames; the first is RIP itself
+     */
+    public void unwind(
+            AddressSpace addressSpace, Registers registers, StackDump dump, @Nullable Memory memory, Callchain result) {
+        if (addressSpace != space) {
+            space = addressSpace;
+            mapping = null;
+        }
+        start = registers;
+        stack = dump;
+        chain = result;
+        frameStep.begin(addressSpace, dump, memory);
+        boolean plain = !result.recordsRegisters() && registers.isKnown(RBP);
+        if (!plain || !walkPlain()) {
+            walkFull();
+        }
+    }
+
+    /**
+     * The hot loop. Each turn: find the rule, compute the CFA, load the return address and RBP, check that there is progress, store
+     * the pc. All that is rare happens in {@link #rareStep}.
+     *
+     * @return false if a rule wanted a register that this walk does not recover: then the chain is to be made by {@link #walkFull}
+     */
+    private boolean walkPlain() {
+        chain.clear();
+        cycles.begin();
+        MemorySegment segment = stack.segment();
+        long stackStart = stack.address();
+        long bytesBias = stack.offset() - stackStart;
+        long words = Math.max(0, stack.length() - Long.BYTES + 1); // how many addresses a word can be loaded from
+        long[] cached = cache.entries();
+        long[] pcs = chain.pcs;
+        int room = chain.room();
+        int frames = 0;
+        long pc = start.get(RIP);
+        long sp = start.get(RSP);
+        long bp = start.get(RBP);
+        long lookupPc = pc;
+        long mappingStart = 0;
+        long mappingSize = 0;
+        long keyBias = 0;
+
+        while (true) {
+            if (frames == room) {
+                chain.size = frames;
+                if (!chain.grow()) {
+                    chain.stop(StopReason.MAX_STACK);
+                    return true;
+                }
+                pcs = chain.pcs;
+                room = chain.room();
+            }
+            pcs[frames++] = pc;
+
+            if (Long.compareUnsigned(lookupPc - mappingStart, mappingSize) >= 0) {
+                mappingSize = 0;
+                ElfModule module = moduleAt(lookupPc);
+                if (module != null && mapping != null) {
+                    mappingStart = mapping.start();
+                    mappingSize = mapping.end() - mappingStart;
+                    keyBias = module.tag() - mapping.vaddrBias();
+                }
+            }
+            long rule = UnwindRule.NONE;
+            if (mappingSize != 0) {
+                long key = lookupPc + keyBias;
+                int slot = RuleCache.slot(key);
+                rule = cached[slot] == key ? cached[slot + 1] : lookUp(key, slot, lookupPc);
+            }
+
+            if ((rule & PLAIN_MASK) == PLAIN) {
+                long cfa = ((rule & BASE_IS_RSP) != 0 ? sp : bp) + UnwindRule.cfaOffset(rule);
+                long returnSlot = cfa - Long.BYTES;
+                long rbpSlot = (rule & RBP_IS_SAVED) != 0 ? cfa + UnwindRule.rbpOffset(rule) : returnSlot;
+                if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
+                        && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
+                        && Long.compareUnsigned(cfa, sp) > 0) {
+                    pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
+                    if ((rule & RBP_IS_SAVED) != 0) {
+                        bp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
+                    }
+                    sp = cfa;
+                    lookupPc = pc - 1;
+                    if (pc != 0) {
+                        continue;
+                    }
+                    chain.size = frames;
+                    chain.stop(StopReason.END_OF_STACK);
+                    return true;
+                }
+            }
+
+            chain.size = frames;
+            Registers frame = frameStep.frame();
+            if (frames == 1) {
+                frame.copyFrom(start);
+            } else {
+                frame.clear();
+                frame.set(RIP, pc).set(RSP, sp).set(RBP, bp);
+            }
+            switch (rareStep(rule, lookupPc)) {
+                case END -> {
+                    return true;
+                }
+                case WANTS_ALL_REGISTERS -> {
+                    return false;
+                }
+                case CALLER -> {
+                    pc = frame.get(RIP);
+                    sp = frame.get(RSP);
+                    bp = frame.get(RBP);
+                    lookupPc = frameStep.isExact() ? pc : pc - 1;
+                }
+            }
+        }
+    }
+
+    /** A step of the plain walk that is not for the hot loop. */
+    private Outcome rareStep(long rule, long lookupPc) {
+        UnwindRow side = null;
+        if (UnwindRule.kind(rule) == UnwindRule.SIDE && mapping != null && mapping.module() != null) {
+            UnwindInfo rules = mapping.module().rules();
+            side = rules.dictionary().side(rules.find(mapping.vaddr(lookupPc)));
+        }
+        boolean first = chain.size == 1;
+        Outcome outcome = step(rule, SavedRegisters.SAME, side);
+        if (outcome == Outcome.END && frameStep.wantedUnknownRegister() && !first) {
+            return Outcome.WANTS_ALL_REGISTERS;
+        }
+        boolean rbpLost = outcome == Outcome.CALLER && !frameStep.frame().isKnown(RBP);
+        return rbpLost ? Outcome.WANTS_ALL_REGISTERS : outcome;
+    }
+
+    /** The walk with all registers: the same steps, none of them cut short. */
+    private void walkFull() {
+        chain.clear();
+        cycles.begin();
+        Registers frame = frameStep.frame();
+        frame.copyFrom(start);
+        FullRuleCache full = fullCache;
+        if (full == null) {
+            full = new FullRuleCache();
+            fullCache = full;
+        }
+        long[] cached = full.entries();
+        long lookupPc = frame.pc();
+        while (true) {
+            if (chain.size == chain.room() && !chain.grow()) {
+                chain.stop(StopReason.MAX_STACK);
+                return;
+            }
+            int index = chain.size++;
+            chain.pcs[index] = frame.pc();
+            if (chain.recordsRegisters()) {
+                chain.keepRegisters(index, frame);
+            }
+            long rule = UnwindRule.NONE;
+            long saved = SavedRegisters.SAME;
+            UnwindRow side = null;
+            ElfModule module = moduleAt(lookupPc);
+            if (module != null && mapping != null) {
+                RuleDictionary dictionary = module.rules().dictionary();
+                long vaddr = mapping.vaddr(lookupPc);
+                long key = vaddr + module.tag();
+                int slot = FullRuleCache.slot(key);
+                if (cached[slot] != key || module.tag() == 0) {
+                    int number = module.rules().find(vaddr);
+                    cached[slot] = key;
+                    cached[slot + FullRuleCache.RULE] = dictionary.rule(number);
+                    cached[slot + FullRuleCache.SAVED] = dictionary.saved(number);
+                    cached[slot + FullRuleCache.NUMBER] = number;
+                }
+                rule = cached[slot + FullRuleCache.RULE];
+                saved = cached[slot + FullRuleCache.SAVED];
+                side = UnwindRule.hasSide(rule) ? dictionary.side((int) cached[slot + FullRuleCache.NUMBER]) : null;
+            }
+            if (step(rule, saved, side) == Outcome.END) {
+                return;
+            }
+            lookupPc = frameStep.isExact() ? frame.pc() : frame.pc() - 1;
+        }
+    }
+
+    /** The module that is mapped at an address, or null; {@link #mapping} is the mapping then. */
+    private @Nullable ElfModule moduleAt(long address) {
+        Mapping here = mapping;
+        if (here == null || !here.contains(address)) {
+            here = space.find(address);
+            mapping = here;
+        }
+        return here == null || !here.isExecutable() ? null : here.module();
+    }
+
+    /** A miss in the cache of the plain walk. */
+    private long lookUp(long key, int slot, long lookupPc) {
+        Mapping here = mapping;
+        ElfModule module = here == null ? null : here.module();
+        if (here == null || module == null) {
+            return UnwindRule.NONE;
+        }
+        long rule = module.rules().rule(here.vaddr(lookupPc));
+        if (module.tag() != 0) {
+            long[] cached = cache.entries();
+            cached[slot] = key;
+            cached[slot + 1] = rule;
+        }
+        return rule;
+    }
+
+    /** Goes from {@link #frameStep}'s frame to its caller by any rule, or without one. */
+    private Outcome step(long rule, long saved, @Nullable UnwindRow side) {
+        Registers frame = frameStep.frame();
+        long calleeSp = frame.sp();
+        long calleePc = frame.pc();
+        switch (UnwindRule.kind(rule)) {
+            case UnwindRule.END -> {
+                return end(StopReason.END_OF_STACK);
+            }
+            case UnwindRule.UNDEFINED -> {
+                return end(StopReason.NO_UNWIND_INFO);
+            }
+            case UnwindRule.MALFORMED -> {
+                return end(StopReason.BAD_UNWIND_INFO);
+            }
+            case UnwindRule.NONE_KIND -> {
+                if (!stepWithoutRule()) {
+                    return end(StopReason.NO_UNWIND_INFO);
+                }
+            }
+            default -> {
+                if (!frameStep.step(rule, saved, side)) {
+                    return end(frameStep.failure());
+                }
+                if (frameStep.isExact()) {
+                    chain.markNext(true, FrameOrigin.TABLE);
+                }
+            }
+        }
+        if (frame.pc() == 0) {
+            return end(StopReason.END_OF_STACK);
+        }
+        if (frame.pc() == calleePc && frame.sp() == calleeSp) {
+            return end(StopReason.NO_PROGRESS);
+        }
+        if (Long.compareUnsigned(frame.sp(), calleeSp) <= 0) {
+            int before = cycles.standing(frame, chain.size);
+            if (before >= 0) {
+                chain.truncate(before);
+                return end(StopReason.NO_PROGRESS);
+            }
+        }
+        return Outcome.CALLER;
+    }
+
+    private Outcome end(StopReason reason) {
+        chain.stop(reason);
+        return Outcome.END;
+    }
+
+    /**
+     * Where no row covers the pc: the word at the stack pointer, for a first frame that has pushed nothing yet; then the frame pointer.
+     * Each only if what is found there is an address in executable text that follows a call.
+     */
+    private boolean stepWithoutRule() {
+        Registers frame = frameStep.frame();
+        frameStep.forgetFailure();
+        long sp = frame.sp();
+        if (chain.size == 1 && frameStep.isReadable(sp, Long.BYTES)) {
+            long candidate = frameStep.readLong(sp);
+            if (isReturnAddress(candidate)) {
+                frame.set(RIP, candidate).set(RSP, sp + Long.BYTES);
+                chain.markNext(false, FrameOrigin.RETURN_SLOT);
+                return true;
+            }
+        }
+        long bp = frame.get(RBP);
+        if (frame.isKnown(RBP)
+                && Long.compareUnsigned(bp, sp) >= 0
+                && frameStep.isReadable(bp, Long.BYTES)
+                && frameStep.isReadable(bp + Long.BYTES, Long.BYTES)) {
+            long candidate = frameStep.readLong(bp + Long.BYTES);
+            if (isReturnAddress(candidate)) {
+                long callersBp = frameStep.readLong(bp);
+                // What the code without a table has done to the other registers is not known.
+                frame.clear();
+                frame.set(RIP, candidate).set(RSP, bp + 2 * Long.BYTES).set(RBP, callersBp);
+                chain.markNext(false, FrameOrigin.FRAME_POINTER);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean isReturnAddress(long address) {
+        Mapping text = space.find(address - 1);
+        ElfModule module = text == null || !text.isExecutable() ? null : text.module();
+        return text != null && module != null && module.followsCall(text.vaddr(address));
+    }
+}
