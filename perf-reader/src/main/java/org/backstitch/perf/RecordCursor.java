@@ -91,7 +91,7 @@ public final class RecordCursor {
             anomalies.add(Anomalies.Kind.TRUNCATED, at, "the data end " + left + " bytes into a record's header");
             return end;
         }
-        long found = Resync.find(segment, at + HEADER_SIZE, end, events);
+        long found = Resync.find(segment, at + 1, end, events);
         long header = segment.get(Words.LONG, at);
         String text = "a record of type " + Integer.toUnsignedString((int) header) + " and " + (header >>> 48)
                 + " bytes where " + left + " are left; " + (found - at) + " bytes were skipped";

@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
  * Finds the next record behind damage.
  *
  * <p>Records carry no mark, so a place is taken for a record only if several follow from it: {@link #CHAIN} headers in a row, each of
- * a known type, of a size that is a multiple of 8 (the kernel's and the tool's all are) and large enough for its type, or fewer that
- * end exactly at the end of the data. A stack dump that happens to hold such a row is a recording of a profiler's own buffers, and
- * that is accepted.
+ * a known type and large enough for it, or fewer that end exactly at the end of the data. The kernel's records are multiples of eight
+ * bytes long, but may start anywhere: some of the tool's before them (HEADER_FEATURE, COMPRESSED) are of any length. A stack dump that
+ * happens to hold such a row is a recording of a profiler's own buffers, and that is accepted.
  */
 final class Resync {
     /** How many headers in a row make a place credible. */
@@ -19,12 +19,12 @@ final class Resync {
     /**
      * The first credible place.
      *
-     * @param from where to start looking; places are tried from there in steps of 8 bytes
+     * @param from where to start looking, byte by byte
      * @param end of the data
      * @return an offset in {@code from} to {@code end}; {@code end} if there is none
      */
     static long find(MemorySegment segment, long from, long end, EventTable events) {
-        for (long at = from; at <= end - SampleLayout.HEADER_SIZE; at += 8) {
+        for (long at = from; at <= end - SampleLayout.HEADER_SIZE; at++) {
             if (credible(segment, at, end, events)) {
                 return at;
             }
@@ -44,10 +44,11 @@ final class Resync {
             long header = segment.get(Words.LONG, at);
             int type = (int) header;
             int size = (int) (header >>> 48);
-            if (!RecordType.isKnown(type) || size % 8 != 0 || size < minimumSize(type) || size > end - at) {
+            if (!RecordType.isKnown(type) || size < minimumSize(type) || size > end - at) {
                 return false;
             }
-            if (type < RecordType.USER_TYPE_START && !isComplete(segment, at, type, size, events)) {
+            boolean kernels = type < RecordType.USER_TYPE_START;
+            if (kernels && (size % 8 != 0 || !isComplete(segment, at, type, size, events))) {
                 return false;
             }
             if (type == RecordType.AUXTRACE || type == RecordType.HEADER_TRACING_DATA) {

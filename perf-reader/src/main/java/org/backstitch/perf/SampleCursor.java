@@ -33,14 +33,17 @@ public final class SampleCursor {
     /** Where the variable parts lie; meaningful only where {@link #sampleType} has their bit. */
     private long readOffset;
 
+    private long readEnd;
     private int readCount;
     private long callchainOffset;
     private int callchainLength;
     private long rawOffset;
     private int rawSize;
+    private long branchStart;
     private long branchOffset;
     private int branchCount;
     private long branchCounterOffset;
+    private long branchEnd;
     private long userRegisterOffset;
     private int userRegisterAbi;
     private long userRegisterMask;
@@ -112,6 +115,7 @@ public final class SampleCursor {
             if (next < 0) {
                 return fail(at, "a sample too short for its counter values");
             }
+            readEnd = next;
         }
         callchainLength = 0;
         if ((sampleType & SampleType.CALLCHAIN) != 0) {
@@ -134,11 +138,12 @@ public final class SampleCursor {
         }
         branchCount = 0;
         if ((sampleType & SampleType.BRANCH_STACK) != 0) {
-            long before = next;
+            branchStart = next;
             next = walkBranches(of, next, end);
             if (next < 0) {
-                return fail(before, "a sample too short for its branch stack");
+                return fail(branchStart, "a sample too short for its branch stack");
             }
+            branchEnd = next;
         }
         userRegisterAbi = PerfRegisters.ABI_NONE;
         userRegisterMask = 0;
@@ -664,6 +669,67 @@ public final class SampleCursor {
     /** Where the last field that is known ends; at most {@link #size} behind {@link #offset}. */
     public long contentEnd() {
         return contentEnd;
+    }
+
+    /** Where the part of a bit of {@link SampleType} starts, its counts and sizes included; the sample has it. */
+    long partStart(long field) {
+        return partEnds(field, true);
+    }
+
+    /** Where the part of a bit of {@link SampleType} ends; the sample has it. */
+    long partEnd(long field) {
+        return partEnds(field, false);
+    }
+
+    private long partEnds(long field, boolean atStart) {
+        if (!has(field)) {
+            throw new IllegalArgumentException("the sample does not have the field 0x" + Long.toHexString(field));
+        }
+        return switch ((int) field) {
+            case (int) SampleType.READ -> atStart ? readOffset : readEnd;
+            case (int) SampleType.CALLCHAIN -> atStart ? callchainOffset - 8 : callchainOffset + 8L * callchainLength;
+            case (int) SampleType.RAW -> atStart ? rawOffset - 4 : rawOffset + rawSize;
+            case (int) SampleType.BRANCH_STACK -> atStart ? branchStart : branchEnd;
+            case (int) SampleType.REGS_USER ->
+                atStart ? userRegisterOffset - 8 : userRegisterOffset + 8L * Long.bitCount(userRegisterMask);
+            case (int) SampleType.STACK_USER ->
+                atStart ? stackOffset - 8 : stackOffset + stackDumpSize + (stackDumpSize > 0 ? 8 : 0);
+            case (int) SampleType.WEIGHT, (int) SampleType.WEIGHT_STRUCT -> word(weightOffset, atStart);
+            case (int) SampleType.DATA_SRC -> word(dataSourceOffset, atStart);
+            case (int) SampleType.TRANSACTION -> word(transactionOffset, atStart);
+            case (int) SampleType.REGS_INTR ->
+                atStart
+                        ? interruptRegisterOffset - 8
+                        : interruptRegisterOffset + 8L * Long.bitCount(interruptRegisterMask);
+            case (int) SampleType.PHYS_ADDR -> word(physicalAddressOffset, atStart);
+            case (int) SampleType.CGROUP -> word(cgroupOffset, atStart);
+            case (int) SampleType.DATA_PAGE_SIZE -> word(dataPageSizeOffset, atStart);
+            case (int) SampleType.CODE_PAGE_SIZE -> word(codePageSizeOffset, atStart);
+            case (int) SampleType.AUX -> atStart ? auxOffset - 8 : auxOffset + auxSize;
+            default -> throw new IllegalArgumentException("0x" + Long.toHexString(field) + " is no part of its own");
+        };
+    }
+
+    private static long word(long at, boolean atStart) {
+        return atStart ? at : at + 8;
+    }
+
+    /** Where the sample has a field with a fixed place; -1 if it does not have it. */
+    long fixedStart(long field) {
+        SampleLayout current = layout();
+        int at = switch ((int) field) {
+            case (int) SampleType.IDENTIFIER -> current.identifier;
+            case (int) SampleType.IP -> current.ip;
+            case (int) SampleType.TID -> current.tid;
+            case (int) SampleType.TIME -> current.time;
+            case (int) SampleType.ADDR -> current.addr;
+            case (int) SampleType.ID -> current.id;
+            case (int) SampleType.STREAM_ID -> current.streamId;
+            case (int) SampleType.CPU -> current.cpu;
+            case (int) SampleType.PERIOD -> current.period;
+            default -> -1;
+        };
+        return at < 0 ? -1 : offset + at;
     }
 
     private static int checkIndex(int index, int count) {
