@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A write that the stream refuses throws {@link OutputException}, so that it is never taken for a fault of the input.
  */
-public final class Output extends OutputStream {
+public final class Output extends OutputStream implements Appendable {
     private static final int CAPACITY = 1 << 16;
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
@@ -96,10 +96,24 @@ public final class Output extends OutputStream {
         return this;
     }
 
-    /** Appends one ASCII character. */
-    public Output append(char ascii) throws OutputException {
+    @Override
+    public Output append(CharSequence text) throws OutputException {
+        return append(text.toString());
+    }
+
+    @Override
+    public Output append(CharSequence text, int start, int end) throws OutputException {
+        return append(text.subSequence(start, end).toString());
+    }
+
+    /** Appends one character that is not half of a surrogate pair. */
+    @Override
+    public Output append(char c) throws OutputException {
+        if (c >= 0x80) {
+            return append(String.valueOf(c));
+        }
         reserve(1);
-        buffer[size++] = (byte) ascii;
+        buffer[size++] = (byte) c;
         return this;
     }
 

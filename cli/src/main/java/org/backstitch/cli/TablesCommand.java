@@ -2,7 +2,6 @@ package org.backstitch.cli;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Path;
 import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
@@ -16,80 +15,56 @@ import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
 import org.backstitch.unwind.table.UnwindTable;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.ArgGroup;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** {@code backstitch tables}: the unwind tables of a file, as the file says them and as the unwinder holds them. */
-@Command(
-        name = "tables",
-        header = "Print the unwind tables of an ELF file.",
-        description = {
-            "%nEach row says where the canonical frame address (CFA) is from an address on, and where the caller's registers"
-                    + " lie: the words are those of readelf -wF and of objtool.",
-            ""
-        },
-        footer = {
-            "",
-            "Examples:",
-            "  backstitch tables /bin/true                       .eh_frame, row by row",
-            "  backstitch tables --section .debug_frame app      another section",
-            "  backstitch tables --orc vmlinux                   the kernel's ORC entries",
-            "  backstitch tables --compiled libc.so.6            what the hot loop sees, and what it costs"
-        })
 public final class TablesCommand implements Subcommand {
-    @ArgGroup
-    private @Nullable Kind kind;
-
-    /** Which tables; at most one. */
-    static final class Kind {
-        @Option(
-                names = "--cfi",
-                description = "Call frame information: .eh_frame, or .debug_frame where there is none (the default).")
-        boolean cfi;
-
-        @Option(names = "--orc", description = "The kernel's ORC entries, of any version of the format.")
-        boolean orc;
-
-        @Option(
-                names = "--compiled",
-                description = "The rules as the unwinder holds them after compiling, with their size in memory.")
-        boolean compiled;
+    @Override
+    public Syntax syntax() {
+        return Syntax.of("Print the unwind tables of an ELF file.")
+                .detail(
+                        "Each row says where the canonical frame address (CFA) is from an address on, and where the caller's"
+                                + " registers lie: the words are those of readelf -wF and of objtool.")
+                .operand("FILE", "An ELF file.")
+                .flag("--cfi", "Call frame information: .eh_frame, or .debug_frame where there is none (the default).")
+                .flag("--orc", "The kernel's ORC entries, of any version of the format.")
+                .flag("--compiled", "The rules as the unwinder holds them after compiling, with their size in memory.")
+                .option("--section", "NAME", "The section to read call frame information from.")
+                .option("--kernel-release", "X.Y", "The kernel that an ORC table without a header was built for.")
+                .example("backstitch tables /bin/true", ".eh_frame, row by row")
+                .example("backstitch tables --section .debug_frame app", "another section")
+                .example("backstitch tables --orc vmlinux", "the kernel's ORC entries")
+                .example("backstitch tables --compiled libc.so.6", "what the hot loop sees, and what it costs");
     }
 
-    @Option(names = "--section", paramLabel = "NAME", description = "The section to read call frame information from.")
-    private @Nullable String section;
-
-    @Option(
-            names = "--kernel-release",
-            paramLabel = "X.Y",
-            description = "The kernel that an ORC table without a header was built for.")
-    private @Nullable String kernelRelease;
-
-    @Parameters(paramLabel = "FILE", description = "An ELF file.")
-    private @Nullable Path file;
-
     @Override
-    public ExitStatus run(Session session) throws IOException {
-        if (file == null) {
-            throw new UsageException("which file?");
+    public ExitStatus run(Arguments arguments, Session session) throws IOException {
+        boolean orc = arguments.has("--orc");
+        boolean compiled = arguments.has("--compiled");
+        if ((arguments.has("--cfi") ? 1 : 0) + (orc ? 1 : 0) + (compiled ? 1 : 0) > 1) {
+            throw new UsageException("only one of --cfi, --orc and --compiled");
+        }
+        String section = arguments.text("--section").orElse(null);
+        KernelRelease release = null;
+        if (arguments.has("--kernel-release")) {
+            String name = arguments.text("--kernel-release").orElseThrow();
+            release = KernelRelease.parse(name)
+                    .orElseThrow(() -> new UsageException("not a kernel release: '" + name + "'"));
         }
         try (Arena arena = Arena.ofShared()) {
-            ElfFile elf = ElfFile.map(file, arena);
-            if (kind != null && kind.orc) {
-                printOrc(elf, session);
-            } else if (kind != null && kind.compiled) {
+            ElfFile elf = ElfFile.map(arguments.requiredInput("FILE"), arena);
+            if (orc) {
+                OrcText.write(OrcTable.of(elf, release), session.out());
+            } else if (compiled) {
                 printCompiled(elf, session);
             } else {
-                printCfi(elf, session);
+                printCfi(elf, section, session);
             }
         }
         return ExitStatus.DONE;
     }
 
-    private void printCfi(ElfFile elf, Session session) throws IOException {
-        CallFrameInfo info = callFrameInfo(elf)
+    private static void printCfi(ElfFile elf, @Nullable String section, Session session) throws IOException {
+        CallFrameInfo info = callFrameInfo(elf, section)
                 .orElseThrow(() -> new UnusableInputException(
                         elf.bytes().source(),
                         section == null ? "neither .eh_frame nor .debug_frame in it" : "no section " + section));
@@ -102,7 +77,7 @@ public final class TablesCommand implements Subcommand {
         }
     }
 
-    private Optional<CallFrameInfo> callFrameInfo(ElfFile elf) {
+    private static Optional<CallFrameInfo> callFrameInfo(ElfFile elf, @Nullable String section) {
         if (section == null) {
             return CallFrameInfo.of(elf);
         }
@@ -110,15 +85,6 @@ public final class TablesCommand implements Subcommand {
                 section.contains("debug_frame") ? CallFrameInfo.Flavor.DEBUG_FRAME : CallFrameInfo.Flavor.EH_FRAME;
         Optional<ElfSection> found = elf.section(section);
         return found.map(named -> CallFrameInfo.of(elf, named, flavor));
-    }
-
-    private void printOrc(ElfFile elf, Session session) throws IOException {
-        KernelRelease release = null;
-        if (kernelRelease != null) {
-            release = KernelRelease.parse(kernelRelease)
-                    .orElseThrow(() -> new UsageException("not a kernel release: '" + kernelRelease + "'"));
-        }
-        OrcText.write(OrcTable.of(elf, release), new OutputText(session.out()));
     }
 
     private static void printCompiled(ElfFile elf, Session session) throws IOException {
@@ -153,25 +119,5 @@ public final class TablesCommand implements Subcommand {
                                 table.sizeInBytes(),
                                 table.dictionary().sizeInBytes(),
                                 table.sourceRows() == 0 ? 0.0 : (double) table.sizeInBytes() / table.sourceRows()));
-    }
-
-    /** The output as text goes to it. */
-    private record OutputText(Output out) implements Appendable {
-        @Override
-        public Appendable append(CharSequence text) throws IOException {
-            out.append(text.toString());
-            return this;
-        }
-
-        @Override
-        public Appendable append(CharSequence text, int start, int end) throws IOException {
-            return append(text.subSequence(start, end));
-        }
-
-        @Override
-        public Appendable append(char c) throws IOException {
-            out.append(c);
-            return this;
-        }
     }
 }
