@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * A recording: a perf.data file, in file or pipe mode, with compressed records or without.
  *
  * <p>The file is mapped, never read as a whole, so its size does not matter. Whatever its form, behind {@link #records} lies one flat
- * sequence of records, each named by its offset. Compressed records are unpacked into a temporary file for that, and what comes
- * through a stream is written to one; such a file has no name any more when {@code open} returns.
+ * sequence of records, each named by its offset. Compressed records are unpacked into a temporary file for that, the files of several
+ * threads are joined in one, and what comes through a stream is written to one; it has no name any more when {@code open} returns.
  *
  * <p>What is damaged but leaves the rest readable is counted in {@link #anomalies}; {@link MalformedInputException} is thrown only
  * where nothing can be read: no perf.data file, one of a big-endian machine or of the format before 2012, no usable header.
@@ -70,16 +70,22 @@ public final class PerfFile implements AutoCloseable {
     }
 
     /**
-     * Opens a recording. The directory that {@code perf record --kcore} makes stands for the file {@code data} in it.
+     * Opens a recording: a file, or the directory that {@code perf record --threads} or {@code --kcore} makes of it.
      *
      * @throws IOException if the file cannot be read, or no temporary file can be written
      * @throws MalformedInputException if it is no recording that can be read
      */
     public static PerfFile open(Path path) throws IOException {
-        Path file = Files.isDirectory(path) ? path.resolve("data") : path;
+        boolean directory = Files.isDirectory(path);
         Arena arena = sharedArena();
         try {
-            return open(Bytes.map(file, arena), arena);
+            List<Bytes> others = new ArrayList<>();
+            if (directory) {
+                for (int i = 0; Files.exists(path.resolve("data." + i)); i++) {
+                    others.add(Bytes.map(path.resolve("data." + i), arena));
+                }
+            }
+            return open(Bytes.map(directory ? path.resolve("data") : path, arena), others, arena);
         } catch (IOException | RuntimeException | Error e) {
             arena.close();
             throw e;
@@ -101,7 +107,7 @@ public final class PerfFile implements AutoCloseable {
                     stream.transferTo(out);
                 }
             });
-            return open(all, arena);
+            return open(all, List.of(), arena);
         } catch (IOException | RuntimeException | Error e) {
             arena.close();
             throw e;
@@ -132,23 +138,41 @@ public final class PerfFile implements AutoCloseable {
         }
     }
 
-    private static PerfFile open(Bytes file, Arena arena) throws IOException {
+    /**
+     * @param others the files beside the main one, each of them nothing but the records that one thread of perf wrote
+     */
+    private static PerfFile open(Bytes file, List<Bytes> others, Arena arena) throws IOException {
         Anomalies anomalies = new Anomalies();
         FileHeader header = FileHeader.read(file, anomalies);
-        boolean announced = header.features().containsKey(PerfFeatures.COMPRESSED);
         Metadata metadata = Metadata.read(file, header, anomalies);
-        if (!announced && !metadata.sawCompressed) {
+        boolean compressed = header.features().containsKey(PerfFeatures.COMPRESSED) || metadata.sawCompressed;
+        if (!compressed && others.isEmpty()) {
             return create(arena, file, header.dataStart(), header.dataEnd(), header, metadata, false, anomalies);
         }
         EventTable table = new EventTable(placeholders(metadata.events));
-        Bytes flat = throughTemporaryFile(arena, file.source() + "(unpacked)", channel -> {
-            RecordCursor cursor =
-                    new RecordCursor(file.segment(), header.dataStart(), header.dataEnd(), table, anomalies);
-            try (Unpacker unpacker = new Unpacker(channel, anomalies)) {
-                unpacker.unpack(file.segment(), cursor);
+        String name = file.source() + (compressed ? "(unpacked)" : "(joined)");
+        Bytes flat = throughTemporaryFile(arena, name, channel -> {
+            unpack(file, header.dataStart(), header.dataEnd(), table, others.isEmpty(), channel, anomalies);
+            for (Bytes other : others) {
+                unpack(other, 0, other.size(), table, false, channel, anomalies);
             }
         });
-        return create(arena, flat, 0, flat.size(), header, metadata, true, anomalies);
+        return create(arena, flat, 0, flat.size(), header, metadata, compressed, anomalies);
+    }
+
+    private static void unpack(
+            Bytes file,
+            long start,
+            long end,
+            EventTable table,
+            boolean withRounds,
+            FileChannel channel,
+            Anomalies anomalies)
+            throws IOException {
+        RecordCursor cursor = new RecordCursor(file.segment(), start, end, table, anomalies);
+        try (Unpacker unpacker = new Unpacker(channel, anomalies)) {
+            unpacker.unpack(file.segment(), cursor, withRounds);
+        }
     }
 
     private static PerfFile create(

@@ -21,6 +21,12 @@ public final class RecordCursor {
     /** The largest type that is taken for one: types have 32 bits, but those in use fit 7. */
     static final int MAX_TYPE = 0xffff;
 
+    /** The largest size that the header can hold. */
+    private static final int MAX_SIZE = 0xffff;
+
+    /** The header of a COMPRESSED2 record, and the size of its data. */
+    static final int COMPRESSED2_HEADER_SIZE = 16;
+
     private final MemorySegment segment;
     private final EventTable events;
     private final Anomalies anomalies;
@@ -53,6 +59,9 @@ public final class RecordCursor {
                 long header = segment.get(Words.LONG, at);
                 int headerType = (int) header;
                 int headerSize = (int) (header >>> 48);
+                if (headerType == RecordType.COMPRESSED2) {
+                    headerSize = compressedSize(at, headerSize);
+                }
                 if (headerSize >= HEADER_SIZE && headerSize <= end - at && headerType > 0 && headerType <= MAX_TYPE) {
                     offset = at;
                     type = headerType;
@@ -69,6 +78,23 @@ public final class RecordCursor {
             }
             next = resume(at);
         }
+    }
+
+    /**
+     * The size of a COMPRESSED2 record. The perf tool from Linux 6.16 on packs what a buffer held into one record even if that takes
+     * more bytes than the size field can say; then the field has the lower 16 bits of the padded size, and the padding is missing.
+     */
+    private int compressedSize(long at, int claimed) {
+        if (end - at < COMPRESSED2_HEADER_SIZE) {
+            return claimed;
+        }
+        long data = segment.get(Words.LONG, at + HEADER_SIZE);
+        if (data <= 0 || data > Math.min(end - at, Integer.MAX_VALUE) - COMPRESSED2_HEADER_SIZE) {
+            return claimed;
+        }
+        long padded = (data + COMPRESSED2_HEADER_SIZE + 7) & ~7L;
+        boolean wrapped = padded > MAX_SIZE && (padded & MAX_SIZE) == claimed;
+        return wrapped ? (int) data + COMPRESSED2_HEADER_SIZE : claimed;
     }
 
     private void skipPayload() {
@@ -133,7 +159,7 @@ public final class RecordCursor {
         return misc & RecordMisc.CPU_MODE_MASK;
     }
 
-    /** The current record's size with its header, in bytes: 8 to 65535. */
+    /** The current record's size with its header, in bytes: 8 to 65535 (more only in COMPRESSED2). */
     public int size() {
         return size;
     }

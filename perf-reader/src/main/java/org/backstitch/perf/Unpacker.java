@@ -29,10 +29,13 @@ final class Unpacker implements AutoCloseable {
     private static final int MAX_RECORD = 0xffff;
     private static final int BUFFER_SIZE = 1 << 20;
 
+    /** The most bytes that perf puts into one COMPRESSED2 record, header not counted ({@code record__pushfn}). */
+    private static final int MAX_PIECE = 65519;
+
     private final WritableByteChannel out;
     private final Anomalies anomalies;
     private final ZstdDecompressCtx zstd = new ZstdDecompressCtx();
-    private final ByteBuffer packed = ByteBuffer.allocateDirect(MAX_RECORD + 1);
+    private final ByteBuffer packed = ByteBuffer.allocateDirect(MAX_RECORD).order(ByteOrder.LITTLE_ENDIAN);
     private final ByteBuffer unpacked = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.LITTLE_ENDIAN);
     private final ByteBuffer copied = ByteBuffer.allocateDirect(BUFFER_SIZE);
 
@@ -53,12 +56,16 @@ final class Unpacker implements AutoCloseable {
         return type == RecordType.COMPRESSED || type == RecordType.COMPRESSED2;
     }
 
-    /** Writes all records that {@code cursor} walks over. */
-    void unpack(MemorySegment segment, RecordCursor cursor) throws IOException {
+    /**
+     * Writes all records that {@code cursor} walks over.
+     *
+     * @param withRounds whether FINISHED_ROUND records stay: they say nothing about records that lie in another file
+     */
+    void unpack(MemorySegment segment, RecordCursor cursor, boolean withRounds) throws IOException {
         while (cursor.next()) {
             if (isPacked(cursor.type())) {
                 unpackRecord(segment, cursor);
-            } else {
+            } else if (withRounds || cursor.type() != RecordType.FINISHED_ROUND) {
                 copy(segment, cursor.offset(), cursor.nextOffset());
             }
         }
@@ -84,31 +91,52 @@ final class Unpacker implements AutoCloseable {
 
     private void unpackRecord(MemorySegment segment, RecordCursor cursor) throws IOException {
         long start = cursor.offset() + SampleLayout.HEADER_SIZE;
-        long length = (long) cursor.size() - SampleLayout.HEADER_SIZE;
-        if (cursor.type() == RecordType.COMPRESSED2) {
-            long claimed = length < 8 ? -1 : segment.get(Words.LONG, start);
-            start += 8;
-            length -= 8;
-            if (claimed < 0 || claimed > length) {
-                broken(cursor.offset(), "a compressed record that is shorter than what it holds");
+        long end = cursor.offset() + cursor.size();
+        if (cursor.type() == RecordType.COMPRESSED) {
+            unpackPiece(segment, start, end, cursor.offset());
+            return;
+        }
+        long size = end - start < 8 ? -1 : segment.get(Words.LONG, start);
+        start += 8;
+        if (size < 0 || size > end - start) {
+            broken(cursor.offset(), "a compressed record that is shorter than what it holds");
+            return;
+        }
+        end = start + size;
+        while (end - start > MAX_PIECE) {
+            // More than one record would hold: perf cut it in pieces, and gave each but the first a header, in which
+            // only the type
+            // and the size are set. See RecordCursor#compressedSize.
+            unpackPiece(segment, start, start + MAX_PIECE, cursor.offset());
+            start += MAX_PIECE;
+            long header = end - start < RecordCursor.COMPRESSED2_HEADER_SIZE ? 0 : segment.get(Words.LONG, start);
+            long piece = header >>> 48;
+            start += RecordCursor.COMPRESSED2_HEADER_SIZE;
+            if ((int) header != RecordType.COMPRESSED2
+                    || piece != Math.min(end - start, MAX_PIECE) + RecordCursor.COMPRESSED2_HEADER_SIZE) {
+                broken(cursor.offset(), "an oversized compressed record that is not made of smaller ones");
                 return;
             }
-            length = claimed;
         }
-        packed.clear().limit((int) length);
+        unpackPiece(segment, start, end, cursor.offset());
+    }
+
+    private void unpackPiece(MemorySegment segment, long start, long end, long offset) throws IOException {
+        int length = (int) (end - start);
+        packed.clear().limit(length);
         MemorySegment.ofBuffer(packed).copyFrom(segment.asSlice(start, length));
         if (broken) {
-            if (length < 4 || packed.order(ByteOrder.LITTLE_ENDIAN).getInt(0) != ZSTD_MAGIC) {
-                broken(cursor.offset(), "compressed records behind damaged ones");
+            if (length < 4 || packed.getInt(0) != ZSTD_MAGIC) {
+                broken(offset, "compressed records behind damaged ones");
                 return;
             }
             broken = false; // A new stream starts here, as where recordings were joined.
         }
         packedBytes += length;
         try {
-            drain(cursor.offset());
+            drain(offset);
         } catch (ZstdException e) {
-            broken(cursor.offset(), "compressed records that zstd cannot unpack: " + e.getMessage());
+            broken(offset, "compressed records that zstd cannot unpack: " + e.getMessage());
         }
     }
 
