@@ -1,0 +1,45 @@
+package org.backstitch.dump.kernel;
+
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/** The symbols that a dump knows by itself: those that VMCOREINFO names, and where it names kallsyms's tables, all of these. */
+final class DumpSymbols implements SymbolAddresses {
+    private final @Nullable VmCoreInfo info;
+    private final KernelMemory memory;
+    private final String source;
+    private boolean decoded;
+    private @Nullable KallsymsTables kallsyms;
+
+    DumpSymbols(VmCore core, KernelMemory memory) {
+        this.info = core.info();
+        this.memory = memory;
+        this.source = core.source();
+    }
+
+    @Override
+    public OptionalLong address(String name) {
+        OptionalLong given = given(name);
+        if (given.isPresent()) {
+            return given;
+        }
+        KallsymsTables tables = kallsyms();
+        return tables == null ? OptionalLong.empty() : tables.address(name);
+    }
+
+    private OptionalLong given(String name) {
+        VmCoreInfo known = info;
+        Long address = known == null ? null : known.symbol(name);
+        return address == null ? OptionalLong.empty() : OptionalLong.of(address);
+    }
+
+    /** The kernel's own symbols; null if VMCOREINFO does not say where they are, or the dump does not hold them. */
+    @Nullable
+    KallsymsTables kallsyms() {
+        if (!decoded) {
+            decoded = true;
+            kallsyms = KallsymsTables.read(memory, this::given, source);
+        }
+        return kallsyms;
+    }
+}
