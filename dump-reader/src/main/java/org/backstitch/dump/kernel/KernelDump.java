@@ -1,0 +1,262 @@
+package org.backstitch.dump.kernel;
+
+import java.util.List;
+import java.util.OptionalLong;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.ElfSection;
+import org.backstitch.elf.ElfSymbols;
+import org.backstitch.elf.orc.KernelRelease;
+import org.backstitch.elf.orc.OrcTable;
+import org.backstitch.unwind.KernelCallchain;
+import org.backstitch.unwind.KernelText;
+import org.backstitch.unwind.KernelUnwinder;
+import org.backstitch.unwind.StopReason;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A crashed kernel: its tasks, its modules, and walks of its stacks.
+ *
+ * <p>What a walk needs is looked for in vmlinux and, where that has it not, in the dump: symbols, types (BTF) and unwind tables (ORC).
+ * A complete dump of a kernel since 6.0 needs no vmlinux at all.
+ *
+ * {@snippet :
+ * VmCore core = VmCore.open(path, arena);
+ * KernelDump dump = KernelDump.read(core, ElfFile.map(vmlinuxPath, arena));
+ * KernelDump.Walker walker = dump.walker();
+ * KernelCallchain chain = new KernelCallchain();
+ * for (KernelTask task : dump.tasks()) {
+ *     StopReason stop = walker.walk(task, chain);
+ * }
+ * }
+ *
+ * <p>Reading is done by one thread; afterwards, any number of threads may have a {@link Walker} of their own.
+ */
+public final class KernelDump {
+    private static final long UNWIND_TABLE_LIMIT = 1L << 28;
+
+    private final VmCore core;
+    private final long kernelOffset;
+    private final CpuMap cpus;
+    private final StackMap stacks;
+    private final TaskList.Result tasks;
+    private final ModuleList.Result modules;
+    private final KernelText text;
+    private final Btf.Member savedReturnAddress;
+    private final Btf.Member savedRbp;
+    private final long inactiveFrameSize;
+    private final long firstReturnAddress;
+
+    private KernelDump(VmCore core, @Nullable ElfFile vmlinux) {
+        this.core = core;
+        KernelMemory memory = core.memory();
+        ElfSymbols table = vmlinux == null ? null : vmlinux.symbols().orElse(null);
+        kernelOffset = KernelOffset.find(core, memory, table == null ? null : new VmlinuxSymbols(table, 0));
+        SymbolAddresses symbols = new DumpSymbols(core, memory);
+        if (table != null) {
+            symbols = new VmlinuxSymbols(table, kernelOffset).or(symbols);
+        }
+        Kernel kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
+        ImageTable image = imageTable(core, memory, vmlinux, symbols);
+        cpus = CpuMap.read(kernel, core.cpus());
+        stacks = new StackMap(kernel, cpus);
+        tasks = TaskList.read(kernel, cpus);
+        modules = ModuleList.read(kernel, image.table.format());
+        text = text(image, modules.modules());
+        Btf.Struct frame = kernel.struct("inactive_task_frame");
+        savedReturnAddress = kernel.member(frame, "inactive_task_frame", "ret_addr");
+        savedRbp = kernel.member(frame, "inactive_task_frame", "bp");
+        inactiveFrameSize = frame.size();
+        firstReturnAddress = symbols.address("ret_from_fork_asm")
+                .orElseGet(() -> kernel.symbols().address("ret_from_fork").orElse(0));
+    }
+
+    /**
+     * Reads the kernel's state out of a dump.
+     *
+     * @param vmlinux the kernel's image: with symbols, BTF and ORC, or as much of them as there is; null to use only what the dump has
+     * @throws MalformedInputException if the image is of another kernel, or symbols, types or unwind tables are missing from both
+     */
+    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux) {
+        if (vmlinux != null) {
+            checkBuildId(core, vmlinux);
+        }
+        return new KernelDump(core, vmlinux);
+    }
+
+    private static void checkBuildId(VmCore core, ElfFile vmlinux) {
+        VmCoreInfo info = core.info();
+        String recorded = info == null ? null : info.buildId();
+        String actual = vmlinux.buildId().map(Object::toString).orElse(null);
+        if (recorded != null && actual != null && !recorded.equalsIgnoreCase(actual)) {
+            throw vmlinux.bytes()
+                    .malformed(
+                            0,
+                            "not the kernel of " + core.source() + ": its build id is " + actual + ", expected "
+                                    + recorded);
+        }
+    }
+
+    private static Btf types(VmCore core, KernelMemory memory, @Nullable ElfFile vmlinux, SymbolAddresses symbols) {
+        Bytes section = vmlinux == null ? null : section(vmlinux, ".BTF");
+        if (section == null) {
+            section = between(memory, symbols, "__start_BTF", "__stop_BTF");
+        }
+        if (section == null) {
+            throw missing(core, vmlinux, "type information (BTF)");
+        }
+        return new Btf(section);
+    }
+
+    /**
+     * The kernel's unwind table.
+     *
+     * @param offset what the kernel's addresses have more than the table's
+     */
+    private record ImageTable(OrcTable table, long offset) {}
+
+    private ImageTable imageTable(
+            VmCore core, KernelMemory memory, @Nullable ElfFile vmlinux, SymbolAddresses symbols) {
+        KernelRelease release = release(core);
+        if (vmlinux != null && section(vmlinux, ".orc_unwind") != null && section(vmlinux, ".orc_unwind_ip") != null) {
+            return new ImageTable(OrcTable.of(vmlinux, release), kernelOffset);
+        }
+        Bytes entries = between(memory, symbols, "__start_orc_unwind", "__stop_orc_unwind");
+        Bytes ips = between(memory, symbols, "__start_orc_unwind_ip", "__stop_orc_unwind_ip");
+        if (entries == null || ips == null) {
+            throw missing(core, vmlinux, "unwind tables (ORC)");
+        }
+        Bytes header = between(memory, symbols, "__start_orc_header", "__stop_orc_header");
+        long ipsAddress = symbols.address("__start_orc_unwind_ip").orElseThrow();
+        return new ImageTable(OrcTable.read(entries, ips, ipsAddress, header, release), 0);
+    }
+
+    private static KernelText text(ImageTable image, List<KernelModule> modules) {
+        KernelText.Builder text = KernelText.builder();
+        if (image.table.size() != 0) {
+            OrcLookup rows = new OrcLookup(image.table);
+            text.tables(rows.start() + image.offset, rows.end() + image.offset, rows, image.offset);
+        }
+        for (KernelModule module : modules) {
+            OrcTable table = module.orc();
+            if (table != null) {
+                OrcLookup rows = new OrcLookup(table);
+                module.text().forEach(range -> text.tables(range.start(), range.end(), rows, 0));
+            }
+        }
+        return text.build();
+    }
+
+    private static @Nullable KernelRelease release(VmCore core) {
+        VmCoreInfo info = core.info();
+        String release = info == null ? null : info.release();
+        return release == null ? null : KernelRelease.parse(release).orElse(null);
+    }
+
+    /** A section's bytes, or null if the file does not have it or has it without bytes. */
+    private static @Nullable Bytes section(ElfFile file, String name) {
+        return file.section(name)
+                .filter(section -> !section.isNoBits() && section.size() != 0)
+                .map(ElfSection::data)
+                .orElse(null);
+    }
+
+    /** What lies between two symbols, or null if they or the bytes are not there. */
+    private static @Nullable Bytes between(KernelMemory memory, SymbolAddresses symbols, String from, String to) {
+        OptionalLong start = symbols.address(from);
+        OptionalLong end = symbols.address(to);
+        if (start.isEmpty() || end.isEmpty()) {
+            return null;
+        }
+        long size = end.getAsLong() - start.getAsLong();
+        return size <= 0 || size > UNWIND_TABLE_LIMIT ? null : memory.bytes(start.getAsLong(), size, from);
+    }
+
+    private static MalformedInputException missing(VmCore core, @Nullable ElfFile vmlinux, String what) {
+        String where = vmlinux == null ? "" : " and " + vmlinux.bytes().source();
+        return new MalformedInputException(core.source(), 0, "no " + what + " of the kernel in the dump" + where);
+    }
+
+    /** The dump itself. */
+    public VmCore core() {
+        return core;
+    }
+
+    /** How far KASLR moved the kernel from where it was linked, in bytes. */
+    public long kernelOffset() {
+        return kernelOffset;
+    }
+
+    /** All tasks that have a stack: the idle ones by CPU, then the others in the order of the kernel's lists. */
+    public List<KernelTask> tasks() {
+        return tasks.tasks();
+    }
+
+    /** The modules, in the order of the kernel's list: last loaded first. */
+    public List<KernelModule> modules() {
+        return modules.modules();
+    }
+
+    /** How many tasks and modules the kernel's lists name that the dump does not hold, or not completely. */
+    public long unreadable() {
+        return tasks.unreadable() + modules.unreadable();
+    }
+
+    /** A walker for one thread. */
+    public Walker walker() {
+        return new Walker();
+    }
+
+    /** Walks the stacks of tasks. Belongs to one thread. */
+    public final class Walker {
+        private final KernelMemory memory = core.memory();
+        private final KernelUnwinder unwinder = new KernelUnwinder(text, memory);
+
+        private Walker() {}
+
+        /** Chains end after so many kernel frames, at least 1; without a limit at first. */
+        public void setMaxFrames(int limit) {
+            unwinder.setMaxFrames(limit);
+        }
+
+        /**
+         * Walks the stack of a task: from its CPU's registers if it runs, else from where it gave up its CPU.
+         *
+         * @param chain is filled with the frames
+         * @return why the walk ended; {@link StopReason#BAD_MEMORY} without any frame if the dump does not hold what it starts from
+         */
+        public StopReason walk(KernelTask task, KernelCallchain chain) {
+            CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
+            CpuState state = cpu == null ? null : cpu.state();
+            if (state != null) {
+                return unwinder.walkRegisters(
+                        state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);
+            }
+            long frame = task.savedStackPointer();
+            if (!memory.isReadable(frame + savedReturnAddress.offset(), Long.BYTES)
+                    || !memory.isReadable(frame + savedRbp.offset(), Long.BYTES)) {
+                chain.clear();
+                return StopReason.BAD_MEMORY;
+            }
+            long returnAddress = memory.readLong(frame + savedReturnAddress.offset());
+            return unwinder.walkSleeping(
+                    frame + inactiveFrameSize,
+                    memory.readLong(frame + savedRbp.offset()),
+                    returnAddress,
+                    isNew(returnAddress),
+                    stacks.of(task),
+                    chain);
+        }
+
+        /** How many pages of the dump were broken when they were needed. */
+        public long brokenPages() {
+            return memory.brokenPages();
+        }
+    }
+
+    /** Whether a task that will resume at {@code returnAddress} has never run: nobody has called anything yet. */
+    public boolean isNew(long returnAddress) {
+        return returnAddress == firstReturnAddress && returnAddress != 0;
+    }
+}
