@@ -51,8 +51,7 @@ final class StackMap {
                 return struct.size();
             }
         }
-        throw new MalformedInputException(
-                kernel.source(), 0, "nothing says how large the kernel's stacks are");
+        throw new MalformedInputException(kernel.source(), 0, "nothing says how large the kernel's stacks are");
     }
 
     private static boolean isStackSize(long size) {
