@@ -1,0 +1,53 @@
+package org.backstitch.recording;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of a place in code: its symbol and its file. One object stands for every sample and every process that was there, so
+ * outputs can keep what they make of it ({@link #id}).
+ */
+public final class Frame {
+    private final int id;
+    private final boolean kernel;
+    private final @Nullable String symbol;
+    private final long distance;
+    private final String dso;
+
+    Frame(int id, boolean kernel, @Nullable String symbol, long distance, String dso) {
+        this.id = id;
+        this.kernel = kernel;
+        this.symbol = symbol;
+        this.distance = distance;
+        this.dso = dso;
+    }
+
+    /** A small number, unique among the frames that one worker gives. */
+    public int id() {
+        return id;
+    }
+
+    /** Whether it is in the kernel. */
+    public boolean isKernel() {
+        return kernel;
+    }
+
+    /** The symbol's name, demangled if that was wanted; null where unknown. */
+    public @Nullable String symbol() {
+        return symbol;
+    }
+
+    /** The distance from the symbol's start to the address that was looked up, in bytes: for callers the byte before the ip. */
+    public long distance() {
+        return distance;
+    }
+
+    /** The file, as the process knew it; {@code [kernel.kallsyms]}, a module in brackets, or {@code [unknown]}. */
+    public String dso() {
+        return dso;
+    }
+
+    @Override
+    public String toString() {
+        return (symbol == null ? "[unknown]" : symbol) + " (" + dso + ")";
+    }
+}

@@ -1,0 +1,14 @@
+package org.backstitch.recording;
+
+/**
+ * A mapping as the recording tells it, before its file is looked for.
+ *
+ * @param address of the first byte
+ * @param length in bytes; not 0
+ * @param fileOffset of the first byte in the file
+ * @param executable whether code can be executed there
+ * @param path the file, as the recorded system names it
+ * @param buildId of the file, in hexadecimal digits; empty if the record does not say
+ */
+record MappedRange(
+        long address, long length, long fileOffset, boolean executable, String path, String buildId) {}

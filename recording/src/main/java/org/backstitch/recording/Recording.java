@@ -1,0 +1,272 @@
+package org.backstitch.recording;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.LongConsumer;
+import java.util.function.Supplier;
+import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.PerfFile;
+
+/**
+ * A perf.data recording whose samples come out with complete callchains, in the order of time.
+ *
+ * {@snippet :
+ * try (Recording recording = Recording.open(Path.of("perf.data"), RecordingOptions.defaults())) {
+ *     recording.forEach(sample -> {
+ *         for (int i = 0; i < sample.size(); i++) {
+ *             System.out.printf("%x %s%n", sample.ip(i), sample.frame(i));
+ *         }
+ *         System.out.println(sample.userStop().label());
+ *     });
+ * }
+ * }
+ *
+ * <p>Opening reads the whole recording once, without decoding samples, to learn what was mapped when; samples are then unwound by any
+ * number of threads. What comes out does not depend on how many. Memory does not grow with the recording, beyond some bytes for each
+ * record that is not a sample.
+ */
+public final class Recording implements AutoCloseable {
+    /** How many batches may be under way for each thread: enough that none waits, few enough that memory stays bounded. */
+    private static final int BATCHES_PER_THREAD = 3;
+
+    private final PerfFile file;
+    private final Arena arena;
+    private final RecordingOptions options;
+    private final ModuleFinder modules;
+    private final RecordingIndex index;
+    private final SymbolStore symbols;
+    private final RecordingSummary summary = new RecordingSummary();
+    private boolean processed;
+
+    private Recording(PerfFile file, RecordingOptions options, Arena arena) throws IOException {
+        this.file = file;
+        this.options = options;
+        this.arena = arena;
+        this.modules = new ModuleFinder(options, arena, file);
+        this.index = new RecordingIndex(file, modules);
+        this.symbols = new SymbolStore(options, arena, modules.files(), index.kernel());
+    }
+
+    /**
+     * Opens a recording.
+     *
+     * @throws org.backstitch.bytes.MalformedInputException if it is none, or too damaged to be read
+     * @throws IOException if a file cannot be read
+     */
+    public static Recording open(Path path, RecordingOptions options) throws IOException {
+        return of(PerfFile.open(path), options);
+    }
+
+    /** The samples of a recording that is open already; closing this closes it. */
+    public static Recording of(PerfFile file, RecordingOptions options) throws IOException {
+        Arena arena = Arena.ofShared();
+        try {
+            return new Recording(file, options, arena);
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            file.close();
+            throw e;
+        }
+    }
+
+    /** The file behind it. */
+    public PerfFile file() {
+        return file;
+    }
+
+    /** How many samples the recording holds. */
+    public long sampleCount() {
+        return index.samples();
+    }
+
+    /** What is done with a sample. */
+    @FunctionalInterface
+    public interface SampleConsumer {
+        /** Takes a sample, which is only good until this returns. */
+        void accept(ResolvedSample sample) throws IOException;
+    }
+
+    /** What is done with the result of a batch. */
+    @FunctionalInterface
+    public interface ResultConsumer<R> {
+        /** Takes the result of the next batch, in the order of time. */
+        void accept(R result) throws IOException;
+    }
+
+    /** Resolves all samples, in the order of time, in the thread of the caller. */
+    public void forEach(SampleConsumer consumer) throws IOException {
+        BatchWorker<Boolean> worker = new BatchWorker<>() {
+            @Override
+            public void sample(ResolvedSample sample) throws IOException {
+                consumer.accept(sample);
+            }
+
+            @Override
+            public Boolean finishBatch() {
+                return true;
+            }
+        };
+        run(() -> worker, _ -> {}, 1, _ -> {});
+    }
+
+    /**
+     * Resolves all samples, batch by batch: workers in any number of threads take the samples, results are taken in the order of time
+     * in the thread of the caller.
+     *
+     * @param workers makes a worker for each thread
+     * @param results takes what the workers make of each batch
+     * @param progress is told how many more samples are done
+     */
+    public <R> void process(Supplier<BatchWorker<R>> workers, ResultConsumer<R> results, LongConsumer progress)
+            throws IOException {
+        run(workers, results, options.threads(), progress);
+    }
+
+    private <R> void run(
+            Supplier<BatchWorker<R>> workers, ResultConsumer<R> results, int threads, LongConsumer progress)
+            throws IOException {
+        if (processed) {
+            throw new IllegalStateException("a recording's samples can be processed once");
+        }
+        processed = true;
+        SampleOrder order = new SampleOrder(file, index, !options.mergeDeferred());
+        List<Crew<R>> crews = new ArrayList<>();
+        for (int i = 0; i < threads; i++) {
+            crews.add(new Crew<>(new SampleResolver(file, index, options, symbols), workers.get()));
+        }
+        if (threads == 1) {
+            Crew<R> only = crews.getFirst();
+            for (long[] batch = order.next(); batch != null; batch = order.next()) {
+                results.accept(only.work(batch));
+                progress.accept(batch.length);
+            }
+        } else {
+            runInParallel(order, crews, results, progress);
+        }
+        for (Crew<R> crew : crews) {
+            summary.add(crew.resolver.summary());
+            file.anomalies().addAll(crew.resolver.anomalies());
+        }
+        index.deferred().countRecords(summary.stitches());
+    }
+
+    /** A resolver and the worker that takes what it resolves; in one thread at a time. */
+    private record Crew<R>(SampleResolver resolver, BatchWorker<R> worker) {
+        R work(long[] offsets) throws IOException {
+            for (long offset : offsets) {
+                ResolvedSample sample = resolver.resolve(offset);
+                if (sample != null) {
+                    worker.sample(sample);
+                }
+            }
+            return worker.finishBatch();
+        }
+    }
+
+    private record Batch<R>(Future<R> result, int samples) {}
+
+    private <R> void runInParallel(
+            SampleOrder order, List<Crew<R>> crews, ResultConsumer<R> results, LongConsumer progress)
+            throws IOException {
+        ArrayDeque<Crew<R>> idle = new ArrayDeque<>(crews);
+        ArrayDeque<Batch<R>> underWay = new ArrayDeque<>();
+        try (ExecutorService threads = Executors.newFixedThreadPool(crews.size())) {
+            try {
+                for (long[] batch = order.next(); batch != null; batch = order.next()) {
+                    long[] offsets = batch;
+                    Future<R> result = threads.submit(() -> {
+                        Crew<R> crew = take(idle);
+                        try {
+                            return crew.work(offsets);
+                        } finally {
+                            give(idle, crew);
+                        }
+                    });
+                    underWay.add(new Batch<>(result, batch.length));
+                    if (underWay.size() >= crews.size() * BATCHES_PER_THREAD) {
+                        deliver(underWay.remove(), results, progress);
+                    }
+                }
+                while (!underWay.isEmpty()) {
+                    deliver(underWay.remove(), results, progress);
+                }
+            } finally {
+                threads.shutdownNow();
+            }
+        }
+    }
+
+    private static <R> Crew<R> take(ArrayDeque<Crew<R>> idle) {
+        synchronized (idle) {
+            return idle.removeLast();
+        }
+    }
+
+    private static <R> void give(ArrayDeque<Crew<R>> idle, Crew<R> crew) {
+        synchronized (idle) {
+            idle.addLast(crew);
+        }
+    }
+
+    private static <R> void deliver(Batch<R> batch, ResultConsumer<R> results, LongConsumer progress)
+            throws IOException {
+        try {
+            results.accept(batch.result.get());
+            progress.accept(batch.samples);
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case IOException io -> throw io;
+                case UncheckedIOException io -> throw io;
+                case RuntimeException failure -> throw failure;
+                case Error error -> throw error;
+                case null, default -> throw new IllegalStateException(e);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
+    }
+
+    /** The account of what was processed; complete when {@link #process} or {@link #forEach} has returned. */
+    public RecordingSummary summary() {
+        return summary;
+    }
+
+    /** What was wrong with the recording. */
+    public Anomalies anomalies() {
+        return file.anomalies();
+    }
+
+    /** How many records the recording itself says were lost. */
+    public long lostRecords() {
+        return index.lostRecords();
+    }
+
+    /** Files that the stacks lead through and that were not found. */
+    public Set<String> missingFiles() {
+        return modules.missing();
+    }
+
+    /** Files that were found and not used, each with the reason: another build id than the recorded one, or damage. */
+    public Map<String, String> unusableFiles() {
+        return modules.unusable();
+    }
+
+    /** Unmaps the recording and all files that were opened for it. */
+    @Override
+    public void close() {
+        arena.close();
+        file.close();
+    }
+}

@@ -1,0 +1,155 @@
+package org.backstitch.recording;
+
+import java.util.Arrays;
+import org.backstitch.unwind.FrameOrigin;
+import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.deferred.Deferral;
+
+/**
+ * A sample with its complete callchain: kernel frames first, then user frames, callee before caller.
+ *
+ * <p>Belongs to the worker that fills it anew for each sample; whoever wants to keep anything copies it.
+ */
+public final class ResolvedSample {
+    /** Stands for an unknown time, CPU or thread. */
+    public static final int UNKNOWN = -1;
+
+    String comm = "";
+    int pid;
+    int tid;
+    long time;
+    int cpu;
+    int event;
+    String eventName = "";
+    long period;
+    boolean lateRecord;
+    long cookie;
+    int kernelFrames;
+    int frames;
+    long[] ips = new long[128];
+    Frame[] places = new Frame[128];
+    byte[] marks = new byte[128];
+    StopReason userStop = StopReason.NONE;
+    Deferral deferral = Deferral.NO;
+
+    static final int EXACT = 0x80;
+
+    ResolvedSample() {}
+
+    /** What the thread was called. */
+    public String comm() {
+        return comm;
+    }
+
+    /** The process, or {@link #UNKNOWN}. */
+    public int pid() {
+        return pid;
+    }
+
+    /** The thread, or {@link #UNKNOWN}. */
+    public int tid() {
+        return tid;
+    }
+
+    /** When it was taken, in nanoseconds of the recording's clock, or {@link #UNKNOWN}. */
+    public long time() {
+        return time;
+    }
+
+    /** On which CPU, or {@link #UNKNOWN}. */
+    public int cpu() {
+        return cpu;
+    }
+
+    /** The index of its event in the recording; {@link #UNKNOWN} if the recording does not describe it. */
+    public int event() {
+        return event;
+    }
+
+    /** The name of its event. */
+    public String eventName() {
+        return eventName;
+    }
+
+    /** How many events it stands for, or {@link #UNKNOWN}. */
+    public long period() {
+        return period;
+    }
+
+    /** Whether this is no sample but a late user callchain by itself: given only where they are not merged. */
+    public boolean isLateRecord() {
+        return lateRecord;
+    }
+
+    /** Of a late user callchain, the cookie that names it. */
+    public long cookie() {
+        return cookie;
+    }
+
+    /** How many frames there are. */
+    public int size() {
+        return frames;
+    }
+
+    /** How many of them, from the first, are in the kernel. */
+    public int kernelFrames() {
+        return kernelFrames;
+    }
+
+    /** The address of frame {@code index}: the pc where it {@link #isExact}, else the return address. */
+    public long ip(int index) {
+        return ips[index];
+    }
+
+    /** Whether frame {@code index} was executing at its address, rather than having called from before it. */
+    public boolean isExact(int index) {
+        return (marks[index] & EXACT) != 0;
+    }
+
+    /** What is known of frame {@code index}'s place. */
+    public Frame frame(int index) {
+        return places[index];
+    }
+
+    /** The distance of frame {@code index} from the start of its symbol, in bytes: of the ip, as it is. */
+    public long offset(int index) {
+        return places[index].distance() + (isExact(index) ? 0 : 1);
+    }
+
+    /** How the walk came to frame {@code index}. */
+    public FrameOrigin origin(int index) {
+        return ORIGINS[marks[index] & 0x7f];
+    }
+
+    private static final FrameOrigin[] ORIGINS = FrameOrigin.values();
+
+    /** Why the user part ends. */
+    public StopReason userStop() {
+        return userStop;
+    }
+
+    /** What became of its request for a late user callchain. */
+    public Deferral deferral() {
+        return deferral;
+    }
+
+    void clear() {
+        frames = 0;
+        kernelFrames = 0;
+        lateRecord = false;
+        userStop = StopReason.NONE;
+        deferral = Deferral.NO;
+    }
+
+    void add(long ip, Frame place, boolean exact, int originCode) {
+        if (frames == ips.length) {
+            ips = Arrays.copyOf(ips, frames * 2);
+            places = Arrays.copyOf(places, frames * 2);
+            marks = Arrays.copyOf(marks, frames * 2);
+        }
+        ips[frames] = ip;
+        places[frames] = place;
+        marks[frames] = (byte) ((exact ? EXACT : 0) | originCode);
+        frames++;
+    }
+}

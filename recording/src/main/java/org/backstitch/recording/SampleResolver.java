@@ -1,0 +1,250 @@
+package org.backstitch.recording;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.CallchainContext;
+import org.backstitch.perf.PerfEvent;
+import org.backstitch.perf.PerfFile;
+import org.backstitch.perf.PerfRecord;
+import org.backstitch.perf.PerfRegisters;
+import org.backstitch.perf.RecordCursor;
+import org.backstitch.perf.SampleCursor;
+import org.backstitch.perf.SampleType;
+import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.FrameOrigin;
+import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.UserUnwinder;
+import org.backstitch.unwind.deferred.Deferral;
+import org.backstitch.unwind.deferred.DeferredIndex;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.machine.X86_64;
+import org.jspecify.annotations.Nullable;
+
+/** Makes complete callchains of samples: one for each worker. Not thread-safe. */
+final class SampleResolver {
+    /** perf's numbers of the general registers, by their DWARF numbers. */
+    private static final int[] PERF_REGISTERS = {
+        PerfRegisters.AX, PerfRegisters.DX, PerfRegisters.CX, PerfRegisters.BX,
+        PerfRegisters.SI, PerfRegisters.DI, PerfRegisters.BP, PerfRegisters.SP,
+        PerfRegisters.R8, PerfRegisters.R9, PerfRegisters.R10, PerfRegisters.R11,
+        PerfRegisters.R12, PerfRegisters.R13, PerfRegisters.R14, PerfRegisters.R15,
+        PerfRegisters.IP
+    };
+
+    private final PerfFile file;
+    private final RecordingIndex index;
+    private final RecordingOptions options;
+    private final List<PerfEvent> events;
+    private final SampleCursor sample;
+    private final RecordCursor records;
+    private final FrameNamer namer;
+    private final UserUnwinder unwinder = new UserUnwinder();
+    private final Registers registers = new Registers();
+    private final StackDump stack = new StackDump();
+    private final Callchain chain = new Callchain();
+    private final MemorySegment segment;
+    private final ResolvedSample result = new ResolvedSample();
+    private final Anomalies anomalies = new Anomalies();
+    private final RecordingSummary summary = new RecordingSummary();
+
+    SampleResolver(PerfFile file, RecordingIndex index, RecordingOptions options, SymbolStore symbols) {
+        this.file = file;
+        this.index = index;
+        this.options = options;
+        this.events = file.events();
+        this.sample = file.samples();
+        this.records = file.records(new Anomalies());
+        this.namer = new FrameNamer(symbols, index.kernel());
+        this.segment = file.bytes().segment();
+    }
+
+    /** The damage that was met. */
+    Anomalies anomalies() {
+        return anomalies;
+    }
+
+    /** The account of what was resolved. */
+    RecordingSummary summary() {
+        return summary;
+    }
+
+    /** Resolves the sample (or late callchain) at an offset; null if it cannot be read, which is counted. */
+    @Nullable ResolvedSample resolve(long offset) {
+        records.moveBefore(offset);
+        if (!records.next()) {
+            return null;
+        }
+        result.clear();
+        if (!records.isSample()) {
+            return resolveLateRecord(offset);
+        }
+        if (!sample.moveTo(offset)) {
+            sample.countFault(anomalies);
+            return null;
+        }
+        readIdentity(offset);
+        long when = index.isTimed() ? sample.time() : offset;
+        AddressSpace space = index.space(result.pid, when, offset);
+        boolean unwinds = sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
+        addRecorded(space, when, offset, unwinds);
+        if (unwinds) {
+            addUnwound(space);
+        }
+        if (result.frames == 0 && sample.has(SampleType.IP)) {
+            addSingle(space);
+        }
+        summary.count(result);
+        return result;
+    }
+
+    private void readIdentity(long offset) {
+        result.pid = sample.has(SampleType.TID) ? sample.pid() : ResolvedSample.UNKNOWN;
+        result.tid = sample.has(SampleType.TID) ? sample.tid() : ResolvedSample.UNKNOWN;
+        result.time = sample.has(SampleType.TIME) ? sample.time() : ResolvedSample.UNKNOWN;
+        result.cpu = sample.has(SampleType.CPU) ? sample.cpu() : ResolvedSample.UNKNOWN;
+        result.event = sample.eventIndex();
+        PerfEvent event = result.event < 0 ? null : events.get(result.event);
+        result.eventName = event == null ? "unknown" : event.name();
+        result.period = sample.has(SampleType.PERIOD)
+                ? sample.period()
+                : event == null || event.attr().isFrequency() ? ResolvedSample.UNKNOWN : event.attr().samplePeriod();
+        result.comm = index.comm(result.tid, index.isTimed() ? result.time : offset, offset);
+    }
+
+    private boolean hasStackRegisters() {
+        return sample.hasUserRegister(PerfRegisters.IP)
+                && sample.hasUserRegister(PerfRegisters.SP)
+                && sample.has(SampleType.STACK_USER);
+    }
+
+    /** The frames that the kernel recorded: its own part, and the user part where it is not to be unwound. */
+    private void addRecorded(AddressSpace space, long when, long offset, boolean unwinds) {
+        int length = sample.callchainLength();
+        boolean user = !sample.isInKernel();
+        boolean first = true;
+        for (int i = 0; i < length; i++) {
+            long word = sample.callchain(i);
+            if (word == CallchainContext.USER_DEFERRED) {
+                addDeferred(space, i + 1 < length ? sample.callchain(i + 1) : 0, when, offset);
+                return;
+            }
+            if (CallchainContext.isMarker(word)) {
+                user = word == CallchainContext.USER || word == CallchainContext.GUEST_USER;
+                first = true;
+                if (user && !unwinds) {
+                    result.userStop = StopReason.RECORDED;
+                }
+                continue;
+            }
+            if (user) {
+                if (!unwinds && !addRecordedUser(space, word, first)) {
+                    return;
+                }
+            } else if (!addKernel(word, first)) {
+                return;
+            }
+            first = false;
+        }
+    }
+
+    private boolean addKernel(long ip, boolean exact) {
+        if (result.frames >= options.maxStack()) {
+            return false;
+        }
+        result.add(ip, namer.kernelFrame(exact ? ip : ip - 1), exact, 0);
+        result.kernelFrames++;
+        return true;
+    }
+
+    private boolean addRecordedUser(AddressSpace space, long ip, boolean exact) {
+        if (result.frames >= options.maxStack()) {
+            result.userStop = StopReason.MAX_STACK;
+            return false;
+        }
+        result.userStop = StopReason.RECORDED;
+        result.add(ip, namer.userFrame(result.pid, space, exact ? ip : ip - 1), exact, 0);
+        return true;
+    }
+
+    private void addDeferred(AddressSpace space, long cookie, long when, long offset) {
+        result.userStop = StopReason.NONE;
+        if (!options.mergeDeferred()) {
+            return;
+        }
+        long found = index.deferred().find(result.pid, result.tid, cookie, index.isTimed() ? when : 0, offset);
+        result.deferral = DeferredIndex.deferral(found);
+        if (found >= 0 && file.record(found) instanceof PerfRecord.CallchainDeferred late) {
+            addLate(space, late);
+        }
+    }
+
+    private void addLate(AddressSpace space, PerfRecord.CallchainDeferred late) {
+        result.userStop = StopReason.RECORDED;
+        boolean first = true;
+        for (long ip : late.addresses()) {
+            if (CallchainContext.isMarker(ip)) {
+                continue;
+            }
+            if (!addRecordedUser(space, ip, first)) {
+                return;
+            }
+            first = false;
+        }
+    }
+
+    private void addUnwound(AddressSpace space) {
+        int room = options.maxStack() - result.frames;
+        if (room <= 0) {
+            result.userStop = StopReason.MAX_STACK;
+            return;
+        }
+        registers.clear();
+        for (int register = 0; register < X86_64.COUNT; register++) {
+            if (sample.hasUserRegister(PERF_REGISTERS[register])) {
+                registers.set(register, sample.userRegister(PERF_REGISTERS[register]));
+            }
+        }
+        stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
+        chain.limit(room);
+        unwinder.unwind(space, registers, stack, chain);
+        for (int i = 0; i < chain.size(); i++) {
+            Frame place = namer.userFrame(result.pid, space, chain.lookupPc(i));
+            FrameOrigin origin = chain.origin(i);
+            result.add(chain.pc(i), place, chain.isExact(i), origin.ordinal());
+        }
+        result.userStop = chain.stop();
+    }
+
+    /** A sample with neither callchain nor registers: the one place that it does tell. */
+    private void addSingle(AddressSpace space) {
+        long ip = sample.ip();
+        if (sample.isInKernel()) {
+            addKernel(ip, true);
+        } else {
+            result.add(ip, namer.userFrame(result.pid, space, ip), true, 0);
+            result.userStop = StopReason.RECORDED;
+        }
+    }
+
+    private @Nullable ResolvedSample resolveLateRecord(long offset) {
+        if (!(file.record(offset) instanceof PerfRecord.CallchainDeferred late)) {
+            return null;
+        }
+        result.lateRecord = true;
+        result.cookie = late.cookie();
+        result.pid = late.sampleId().pid();
+        result.tid = late.sampleId().tid();
+        result.time = late.sampleId().time();
+        result.cpu = late.sampleId().cpu();
+        result.event = ResolvedSample.UNKNOWN;
+        result.eventName = "";
+        result.period = ResolvedSample.UNKNOWN;
+        long when = index.isTimed() ? result.time : offset;
+        result.comm = index.comm(result.tid, when, offset);
+        addLate(index.space(result.pid, when, offset), late);
+        return result;
+    }
+}

@@ -1,0 +1,138 @@
+package org.backstitch.recording;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.image.DebugFiles;
+import org.backstitch.elf.image.FileTree;
+import org.backstitch.symbols.Kallsyms;
+import org.backstitch.symbols.KernelSymbols;
+import org.backstitch.symbols.PerfMap;
+import org.backstitch.symbols.SymbolIndex;
+import org.backstitch.symbols.SymbolTable;
+import org.backstitch.unwind.ElfModule;
+import org.jspecify.annotations.Nullable;
+
+/** The symbols of everything that a recording's stacks lead through, each table read when a name from it is first wanted. Thread-safe. */
+final class SymbolStore {
+    /**
+     * What is known of an address.
+     *
+     * @param symbol null where unknown
+     * @param distance from the symbol's start, in bytes
+     * @param dso the file
+     */
+    record Name(@Nullable String symbol, long distance, String dso) {}
+
+    private record MaybeIndex(@Nullable SymbolIndex index) {}
+
+    private final RecordingOptions options;
+    private final Arena arena;
+    private final FileTree files;
+    private final DebugFiles debugFiles;
+    private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
+    private final @Nullable KernelSymbols kernelSymbols;
+
+    SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel) throws IOException {
+        this.options = options;
+        this.arena = arena;
+        this.files = files;
+        this.debugFiles = DebugFiles.in(files);
+        this.kernelSymbols = openKernelSymbols(kernel);
+    }
+
+    private @Nullable KernelSymbols openKernelSymbols(KernelMap kernel) throws IOException {
+        Path text = options.kallsyms();
+        Kallsyms kallsyms = text == null ? null : Kallsyms.of(Bytes.map(text, arena));
+        Path vmlinux = options.vmlinux();
+        if (vmlinux == null) {
+            return kallsyms == null ? null : KernelSymbols.of(kallsyms);
+        }
+        ElfFile elf = ElfFile.map(vmlinux, arena);
+        SymbolTable table = SymbolTable.of(elf);
+        long relocation = relocation(elf, kernel);
+        return kallsyms == null
+                ? KernelSymbols.of(table, relocation)
+                : KernelSymbols.of(table, relocation, kallsyms);
+    }
+
+    /** What the boot added to linked addresses: where the recording says the reference symbol was, less where it is linked. */
+    private static long relocation(ElfFile vmlinux, KernelMap kernel) {
+        long linkedText = vmlinux.section(".text").map(section -> section.address()).orElse(0L);
+        return kernel.textReference() == 0 || linkedText == 0 ? 0 : kernel.textReference() - linkedText;
+    }
+
+    /** The name of a kernel address. */
+    Name kernel(long address, KernelMap map) {
+        Map.Entry<Long, String> late = map.symbolAt(address);
+        if (late != null) {
+            return new Name(late.getValue(), address - late.getKey(), map.dso(address));
+        }
+        KernelSymbols symbols = kernelSymbols;
+        int symbol = symbols == null ? SymbolIndex.NONE : symbols.find(address);
+        if (symbols == null || symbol == SymbolIndex.NONE) {
+            return new Name(null, 0, map.dso(address));
+        }
+        String dso = symbols.module(symbol).orElseGet(() -> map.dso(address));
+        return new Name(symbols.name(symbol), address - symbols.start(symbol), dso);
+    }
+
+    /** The name of an address of a file. */
+    Name user(ElfModule module, long vaddr) {
+        SymbolTable table = tables.computeIfAbsent(module, this::open);
+        int symbol = table.find(vaddr);
+        if (symbol == SymbolIndex.NONE) {
+            return new Name(null, 0, module.name());
+        }
+        return new Name(readable(table.name(symbol)), vaddr - table.start(symbol), module.name());
+    }
+
+    private String readable(String name) {
+        return name;
+    }
+
+    private SymbolTable open(ElfModule module) {
+        Optional<ElfFile> debug = debugFiles.find(module.elf(), module.name(), arena).file();
+        return SymbolTable.of(module.elf(), debug);
+    }
+
+    /** Whether a process's just-in-time compiler has left names of its code ({@code /tmp/perf-PID.map}). */
+    boolean hasJitSymbols(int pid) {
+        return perfMap(pid) != null;
+    }
+
+    /** The name of code that a just-in-time compiler made, or null. */
+    @Nullable Name jitted(int pid, long address) {
+        SymbolIndex index = perfMap(pid);
+        int symbol = index == null ? SymbolIndex.NONE : index.find(address);
+        if (index == null || symbol == SymbolIndex.NONE) {
+            return null;
+        }
+        return new Name(index.name(symbol), address - index.start(symbol), "/tmp/perf-" + pid + ".map");
+    }
+
+    private @Nullable SymbolIndex perfMap(int pid) {
+        return perfMaps.computeIfAbsent(pid, this::openPerfMap).index;
+    }
+
+    private MaybeIndex openPerfMap(int pid) {
+        Path path = files.find("/tmp/perf-" + pid + ".map").orElse(null);
+        if (path == null || !Files.isRegularFile(path)) {
+            return new MaybeIndex(null);
+        }
+        try {
+            return new MaybeIndex(PerfMap.of(Bytes.map(path, arena)));
+        } catch (IOException | MalformedInputException e) {
+            // Names are a courtesy: frames without them say [unknown], and the file can be looked at.
+            return new MaybeIndex(null);
+        }
+    }
+}
