@@ -2,6 +2,7 @@
 module org.backstitch.cli {
     requires org.backstitch.bytes;
     requires org.backstitch.elf;
+    requires org.backstitch.recording;
     requires org.backstitch.unwind;
     requires com.fasterxml.jackson.core;
     requires info.picocli;

@@ -11,6 +11,7 @@ final class Subcommands {
     /** Every command. Only the one that is asked for is ever made, so that a start pays for nothing else. */
     static SequencedMap<String, Supplier<Subcommand>> all() {
         SequencedMap<String, Supplier<Subcommand>> commands = new LinkedHashMap<>();
+        commands.put("script", ScriptCommand::new);
         commands.put("tables", TablesCommand::new);
         return commands;
     }

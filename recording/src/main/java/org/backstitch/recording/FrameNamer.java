@@ -86,7 +86,8 @@ final class FrameNamer {
     }
 
     private Frame frameWithoutFile(int pid, @Nullable Mapping here, long address) {
-        boolean anonymousCode = here == null || !here.path().startsWith("/") || here.path().startsWith("//");
+        boolean anonymousCode =
+                here == null || !here.path().startsWith("/") || here.path().startsWith("//");
         if (anonymousCode && symbols.hasJitSymbols(pid)) {
             Map<Long, Frame> known = jitted.computeIfAbsent(pid, _ -> new HashMap<>());
             Frame frame = known.get(address);

@@ -10,5 +10,4 @@ package org.backstitch.recording;
  * @param path the file, as the recorded system names it
  * @param buildId of the file, in hexadecimal digits; empty if the record does not say
  */
-record MappedRange(
-        long address, long length, long fileOffset, boolean executable, String path, String buildId) {}
+record MappedRange(long address, long length, long fileOffset, boolean executable, String path, String buildId) {}

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
@@ -149,7 +150,7 @@ final class ModuleFinder {
         return same ? own : null;
     }
 
-    private void report(TreeSet<String> set, String path) {
+    private static void report(Set<String> set, String path) {
         synchronized (set) {
             set.add(path);
         }
@@ -162,14 +163,14 @@ final class ModuleFinder {
     }
 
     /** The files that were wanted and are not there. */
-    TreeSet<String> missing() {
+    Set<String> missing() {
         synchronized (missing) {
             return new TreeSet<>(missing);
         }
     }
 
     /** The files that are there and were not used, each with the reason. */
-    TreeMap<String, String> unusable() {
+    Map<String, String> unusable() {
         synchronized (unusable) {
             return new TreeMap<>(unusable);
         }

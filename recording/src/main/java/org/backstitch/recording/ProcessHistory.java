@@ -104,9 +104,7 @@ final class ProcessHistory {
     private AddressSpace versionLocked(int version) {
         Snapshot best = null;
         for (Snapshot snapshot : snapshots) {
-            if (snapshot != null
-                    && snapshot.version <= version
-                    && (best == null || snapshot.version > best.version)) {
+            if (snapshot != null && snapshot.version <= version && (best == null || snapshot.version > best.version)) {
                 best = snapshot;
             }
         }

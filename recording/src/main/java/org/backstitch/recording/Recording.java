@@ -69,6 +69,7 @@ public final class Recording implements AutoCloseable {
     }
 
     /** The samples of a recording that is open already; closing this closes it. */
+    @SuppressWarnings("MustBeClosedChecker") // close() closes the arena; when nothing is returned, it is closed here.
     public static Recording of(PerfFile file, RecordingOptions options) throws IOException {
         Arena arena = Arena.ofShared();
         try {
@@ -126,7 +127,7 @@ public final class Recording implements AutoCloseable {
      *
      * @param workers makes a worker for each thread
      * @param results takes what the workers make of each batch
-     * @param progress is told how many more samples are done
+     * @param progress is told how many samples are done
      */
     public <R> void process(Supplier<BatchWorker<R>> workers, ResultConsumer<R> results, LongConsumer progress)
             throws IOException {
@@ -147,9 +148,11 @@ public final class Recording implements AutoCloseable {
         }
         if (threads == 1) {
             Crew<R> only = crews.getFirst();
+            long done = 0;
             for (long[] batch = order.next(); batch != null; batch = order.next()) {
                 results.accept(only.work(batch));
-                progress.accept(batch.length);
+                done += batch.length;
+                progress.accept(done);
             }
         } else {
             runInParallel(order, crews, results, progress);
@@ -174,13 +177,15 @@ public final class Recording implements AutoCloseable {
         }
     }
 
-    private record Batch<R>(Future<R> result, int samples) {}
+    /** A batch under way, and how many samples are done when it is. */
+    private record Batch<R>(Future<R> result, long done) {}
 
     private <R> void runInParallel(
             SampleOrder order, List<Crew<R>> crews, ResultConsumer<R> results, LongConsumer progress)
             throws IOException {
         ArrayDeque<Crew<R>> idle = new ArrayDeque<>(crews);
         ArrayDeque<Batch<R>> underWay = new ArrayDeque<>();
+        long submitted = 0;
         try (ExecutorService threads = Executors.newFixedThreadPool(crews.size())) {
             try {
                 for (long[] batch = order.next(); batch != null; batch = order.next()) {
@@ -193,7 +198,8 @@ public final class Recording implements AutoCloseable {
                             give(idle, crew);
                         }
                     });
-                    underWay.add(new Batch<>(result, batch.length));
+                    submitted += batch.length;
+                    underWay.add(new Batch<>(result, submitted));
                     if (underWay.size() >= crews.size() * BATCHES_PER_THREAD) {
                         deliver(underWay.remove(), results, progress);
                     }
@@ -223,7 +229,7 @@ public final class Recording implements AutoCloseable {
             throws IOException {
         try {
             results.accept(batch.result.get());
-            progress.accept(batch.samples);
+            progress.accept(batch.done);
         } catch (ExecutionException e) {
             switch (e.getCause()) {
                 case IOException io -> throw io;

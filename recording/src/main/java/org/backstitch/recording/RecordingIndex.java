@@ -44,8 +44,7 @@ final class RecordingIndex {
     RecordingIndex(PerfFile file, ModuleFinder modules) {
         this.file = file;
         this.modules = modules;
-        timed = file.events().stream()
-                .allMatch(event -> (event.attr().sampleType() & SampleType.TIME) != 0);
+        timed = file.events().stream().allMatch(event -> (event.attr().sampleType() & SampleType.TIME) != 0);
         Timeline sideBand = scan();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
@@ -177,7 +176,8 @@ final class RecordingIndex {
         boolean invented = (fork.header().misc() & RecordMisc.FORK_EXEC) != 0;
         if (fork.pid() != fork.parentPid()) {
             if (invented) {
-                // perf tells of processes that were there before it as if they were forked; what they have mapped it tells itself.
+                // perf tells of processes that were there before it as if they were forked; what they have mapped it
+                // tells itself.
                 process(fork.pid()).exec(time, offset);
             } else {
                 process(fork.pid()).copy(time, offset, process(fork.parentPid()));

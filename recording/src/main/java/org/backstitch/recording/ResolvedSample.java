@@ -118,10 +118,8 @@ public final class ResolvedSample {
 
     /** How the walk came to frame {@code index}. */
     public FrameOrigin origin(int index) {
-        return ORIGINS[marks[index] & 0x7f];
+        return FrameOrigin.of(marks[index] & 0x7f);
     }
-
-    private static final FrameOrigin[] ORIGINS = FrameOrigin.values();
 
     /** Why the user part ends. */
     public StopReason userStop() {

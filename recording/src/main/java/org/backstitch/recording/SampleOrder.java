@@ -38,7 +38,7 @@ final class SampleOrder {
         this.records = file.records(new Anomalies());
         long bytes = Math.max(1, file.recordsEnd() - file.recordsStart());
         long perSample = Math.max(1, bytes / Math.max(1, index.samples()));
-        batchSamples = (int) Math.clamp(BATCH_BYTES / perSample, 16, BATCH_SAMPLES);
+        batchSamples = Math.clamp(BATCH_BYTES / perSample, 16, BATCH_SAMPLES);
     }
 
     /** The offsets of the next samples, or null behind the last. */

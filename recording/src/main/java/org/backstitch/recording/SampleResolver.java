@@ -9,6 +9,7 @@ import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.PerfRegisters;
 import org.backstitch.perf.RecordCursor;
+import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.SampleCursor;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.AddressSpace;
@@ -16,7 +17,6 @@ import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.FrameOrigin;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.UserUnwinder;
-import org.backstitch.unwind.deferred.Deferral;
 import org.backstitch.unwind.deferred.DeferredIndex;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
@@ -72,7 +72,8 @@ final class SampleResolver {
     }
 
     /** Resolves the sample (or late callchain) at an offset; null if it cannot be read, which is counted. */
-    @Nullable ResolvedSample resolve(long offset) {
+    @Nullable
+    ResolvedSample resolve(long offset) {
         records.moveBefore(offset);
         if (!records.next()) {
             return null;
@@ -110,8 +111,14 @@ final class SampleResolver {
         result.eventName = event == null ? "unknown" : event.name();
         result.period = sample.has(SampleType.PERIOD)
                 ? sample.period()
-                : event == null || event.attr().isFrequency() ? ResolvedSample.UNKNOWN : event.attr().samplePeriod();
+                : event == null || event.attr().isFrequency()
+                        ? ResolvedSample.UNKNOWN
+                        : event.attr().samplePeriod();
         result.comm = index.comm(result.tid, index.isTimed() ? result.time : offset, offset);
+    }
+
+    private boolean isInKernel() {
+        return sample.cpuMode() == RecordMisc.CPU_MODE_KERNEL;
     }
 
     private boolean hasStackRegisters() {
@@ -123,7 +130,7 @@ final class SampleResolver {
     /** The frames that the kernel recorded: its own part, and the user part where it is not to be unwound. */
     private void addRecorded(AddressSpace space, long when, long offset, boolean unwinds) {
         int length = sample.callchainLength();
-        boolean user = !sample.isInKernel();
+        boolean user = !isInKernel();
         boolean first = true;
         for (int i = 0; i < length; i++) {
             long word = sample.callchain(i);
@@ -213,7 +220,7 @@ final class SampleResolver {
         for (int i = 0; i < chain.size(); i++) {
             Frame place = namer.userFrame(result.pid, space, chain.lookupPc(i));
             FrameOrigin origin = chain.origin(i);
-            result.add(chain.pc(i), place, chain.isExact(i), origin.ordinal());
+            result.add(chain.pc(i), place, chain.isExact(i), origin.code());
         }
         result.userStop = chain.stop();
     }
@@ -221,7 +228,7 @@ final class SampleResolver {
     /** A sample with neither callchain nor registers: the one place that it does tell. */
     private void addSingle(AddressSpace space) {
         long ip = sample.ip();
-        if (sample.isInKernel()) {
+        if (isInKernel()) {
             addKernel(ip, true);
         } else {
             result.add(ip, namer.userFrame(result.pid, space, ip), true, 0);

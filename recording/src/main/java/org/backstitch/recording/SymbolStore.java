@@ -59,14 +59,13 @@ final class SymbolStore {
         ElfFile elf = ElfFile.map(vmlinux, arena);
         SymbolTable table = SymbolTable.of(elf);
         long relocation = relocation(elf, kernel);
-        return kallsyms == null
-                ? KernelSymbols.of(table, relocation)
-                : KernelSymbols.of(table, relocation, kallsyms);
+        return kallsyms == null ? KernelSymbols.of(table, relocation) : KernelSymbols.of(table, relocation, kallsyms);
     }
 
     /** What the boot added to linked addresses: where the recording says the reference symbol was, less where it is linked. */
     private static long relocation(ElfFile vmlinux, KernelMap kernel) {
-        long linkedText = vmlinux.section(".text").map(section -> section.address()).orElse(0L);
+        long linkedText =
+                vmlinux.section(".text").map(section -> section.address()).orElse(0L);
         return kernel.textReference() == 0 || linkedText == 0 ? 0 : kernel.textReference() - linkedText;
     }
 
@@ -100,7 +99,8 @@ final class SymbolStore {
     }
 
     private SymbolTable open(ElfModule module) {
-        Optional<ElfFile> debug = debugFiles.find(module.elf(), module.name(), arena).file();
+        Optional<ElfFile> debug =
+                debugFiles.find(module.elf(), module.name(), arena).file();
         return SymbolTable.of(module.elf(), debug);
     }
 
@@ -110,7 +110,8 @@ final class SymbolStore {
     }
 
     /** The name of code that a just-in-time compiler made, or null. */
-    @Nullable Name jitted(int pid, long address) {
+    @Nullable
+    Name jitted(int pid, long address) {
         SymbolIndex index = perfMap(pid);
         int symbol = index == null ? SymbolIndex.NONE : index.find(address);
         if (index == null || symbol == SymbolIndex.NONE) {

@@ -22,12 +22,12 @@ public enum FrameOrigin {
     }
 
     /** A small number that stands for the origin in a chain's marks: 0 for {@link #TABLE}. */
-    int code() {
+    public int code() {
         return code;
     }
 
     /** The origin that a number stands for. */
-    static FrameOrigin of(int code) {
+    public static FrameOrigin of(int code) {
         return switch (code) {
             case 0 -> TABLE;
             case 1 -> FRAME_POINTER;

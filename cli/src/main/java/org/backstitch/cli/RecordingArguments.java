@@ -1,0 +1,91 @@
+package org.backstitch.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.StringJoiner;
+import org.backstitch.perf.Anomalies;
+import org.backstitch.recording.Recording;
+import org.backstitch.recording.RecordingOptions;
+import org.backstitch.recording.RecordingSummary;
+import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.deferred.StitchCounts;
+
+/** What the commands that read recordings have in common: their options, and the summary at the end. */
+final class RecordingArguments {
+    private RecordingArguments() {}
+
+    /** Adds the options that say where files are and how much is wanted. */
+    static Syntax addTo(Syntax syntax) {
+        return syntax.option(
+                        "--symfs",
+                        "DIR",
+                        "Look every binary up under DIR; this system's own files are never used then.")
+                .option("--vdso", "FILE", "The recorded system's vDSO.")
+                .option("--kallsyms", "FILE", "Kernel symbols: a copy of the recorded boot's /proc/kallsyms.")
+                .option("--vmlinux", "FILE", "Kernel symbols: the recorded kernel's ELF file.")
+                .option("--max-stack", "N", "Frames in a chain at most, kernel and user together (127).")
+                .option("--threads", "N", "Threads that unwind (all processors); never changes the output.")
+                .flag("--no-demangle", "C++ and Rust names as the linker knows them.");
+    }
+
+    /** The options as they were given. */
+    static RecordingOptions options(Arguments arguments) throws UnusableInputException {
+        RecordingOptions defaults = RecordingOptions.defaults();
+        RecordingOptions options = defaults.withSymfs(
+                        arguments.directory("--symfs").orElse(null))
+                .withVdso(arguments.input("--vdso").orElse(null))
+                .withKallsyms(arguments.input("--kallsyms").orElse(null))
+                .withVmlinux(arguments.input("--vmlinux").orElse(null))
+                .withMaxStack(arguments.number("--max-stack", RecordingOptions.DEFAULT_MAX_STACK, 1, Integer.MAX_VALUE))
+                .withThreads(arguments.number("--threads", defaults.threads(), 1, 1024));
+        return arguments.has("--no-demangle") ? options.withoutDemangling() : options;
+    }
+
+    /** Opens a recording; {@code -} is one that comes through standard input. */
+    static Recording open(Path path, RecordingOptions options) throws IOException {
+        if (path.toString().equals("-")) {
+            return Recording.of(org.backstitch.perf.PerfFile.open(System.in, "standard input"), options);
+        }
+        return Recording.open(path, options);
+    }
+
+    /** Says what came of a recording: the counts, then whatever was out of order. */
+    static void summarize(Recording recording, long nanoseconds, Session session) {
+        RecordingSummary summary = recording.summary();
+        double seconds = nanoseconds / 1e9;
+        session.say(String.format(
+                Locale.ROOT,
+                "%,d samples, %,d frames in %.2f s (%,.0f frames/s)",
+                summary.samples(),
+                summary.frames(),
+                seconds,
+                seconds > 0 ? summary.frames() / seconds : 0));
+        StringJoiner stops = new StringJoiner(", ", "user chains end by: ", "");
+        for (Map.Entry<StopReason, Long> stop : summary.userStops().entrySet()) {
+            stops.add(stop.getKey().label() + " " + String.format(Locale.ROOT, "%,d", stop.getValue()));
+        }
+        session.say(stops.toString());
+        StitchCounts stitches = summary.stitches();
+        if (stitches.records() > 0 || stitches.lost() > 0) {
+            session.say("deferred callchains: " + stitches);
+        }
+        if (recording.lostRecords() > 0) {
+            session.say(String.format(Locale.ROOT, "%,d records were lost while recording", recording.lostRecords()));
+        }
+        recording.unusableFiles().forEach((path, reason) -> session.say("not used: " + path + ": " + reason));
+        if (!recording.missingFiles().isEmpty()) {
+            session.say("not found: " + String.join(", ", recording.missingFiles()));
+        }
+        for (Anomalies.Entry anomaly : recording.anomalies().entries()) {
+            session.say(String.format(
+                    Locale.ROOT,
+                    "%s: %,d (%s, first at offset 0x%x)",
+                    anomaly.kind().name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                    anomaly.count(),
+                    anomaly.firstReason(),
+                    anomaly.firstOffset()));
+        }
+    }
+}

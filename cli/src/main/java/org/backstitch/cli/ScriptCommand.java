@@ -1,0 +1,74 @@
+package org.backstitch.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.backstitch.recording.BatchWorker;
+import org.backstitch.recording.Recording;
+import org.backstitch.recording.RecordingOptions;
+import org.backstitch.recording.ResolvedSample;
+
+/** {@code backstitch script}: every sample of a recording with its callchain. */
+public final class ScriptCommand implements Subcommand {
+    @Override
+    public Syntax syntax() {
+        Syntax syntax = Syntax.of("Print every sample of a recording with its complete callchain.")
+                .detail(
+                        "Samples come in the order of time, each exactly once. Text reads like perf script; JSON is one object a"
+                                + " line.")
+                .operand("PERF_DATA", "A recording by perf record; - reads one from standard input.")
+                .option("--format", "text|json", "How samples are written (text).")
+                .flag(
+                        "--no-merge-callchains",
+                        "Leave samples that wait for a late user callchain as they are, and print the late ones by themselves.");
+        return RecordingArguments.addTo(syntax)
+                .example("backstitch script perf.data | less", "read it")
+                .example("backstitch script --format json --symfs sysroot perf.data", "for scripts; a system's files");
+    }
+
+    @Override
+    public ExitStatus run(Arguments arguments, Session session) throws IOException {
+        boolean json = arguments.choice("--format", "text", "json").equals("json");
+        RecordingOptions options = RecordingArguments.options(arguments);
+        if (arguments.has("--no-merge-callchains")) {
+            options = options.withoutMerging();
+        }
+        Path path = arguments.path("PERF_DATA").orElseThrow();
+        long begin = System.nanoTime();
+        try (Recording recording = RecordingArguments.open(path, options)) {
+            Supplier<BatchWorker<Output>> workers =
+                    json ? () -> new Worker(new SampleJson()) : () -> new Worker(new SampleText());
+            try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {
+                recording.process(workers, session.out()::append, progress::reached);
+            }
+            RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
+        }
+        return ExitStatus.DONE;
+    }
+
+    /** How a sample is written. */
+    interface SampleWriter {
+        void write(ResolvedSample sample, Output out) throws IOException;
+    }
+
+    private static final class Worker implements BatchWorker<Output> {
+        private final SampleWriter writer;
+        private Output batch = Output.inMemory();
+
+        Worker(SampleWriter writer) {
+            this.writer = writer;
+        }
+
+        @Override
+        public void sample(ResolvedSample sample) throws IOException {
+            writer.write(sample, batch);
+        }
+
+        @Override
+        public Output finishBatch() {
+            Output done = batch;
+            batch = Output.inMemory();
+            return done;
+        }
+    }
+}
