@@ -41,8 +41,10 @@ public final class KernelUnwinder {
 
     private final KernelRules rules;
     private final Memory memory;
-    private final long[] cachedPcs = new long[1 << CACHE_BITS];
-    private final long[] cachedRules = new long[1 << CACHE_BITS];
+
+    /** Rules by pc, direct-mapped: pairs of pc and rule, 0 for a free pair. */
+    private final long[] cache = new long[2 << CACHE_BITS];
+
     private ReturnHooks hooks = ReturnHooks.NONE;
     private int maxFrames = Integer.MAX_VALUE;
 
@@ -354,13 +356,13 @@ public final class KernelUnwinder {
         if (address == 0) {
             return NULL_RULE;
         }
-        int slot = (int) (address * 0x9e37_79b9_7f4a_7c15L >>> (Long.SIZE - CACHE_BITS));
-        if (cachedPcs[slot] == address) {
-            return cachedRules[slot];
+        int slot = (int) (address * 0x9e37_79b9_7f4a_7c15L >>> (Long.SIZE - CACHE_BITS)) << 1;
+        if (cache[slot] == address) {
+            return cache[slot + 1];
         }
         long rule = rules.rule(address);
-        cachedPcs[slot] = address;
-        cachedRules[slot] = rule;
+        cache[slot] = address;
+        cache[slot + 1] = rule;
         return rule;
     }
 
