@@ -2,6 +2,7 @@
 module org.backstitch.dump {
     requires transitive org.backstitch.bytes;
     requires transitive org.backstitch.elf;
+    requires transitive org.backstitch.symbols;
     requires transitive org.backstitch.unwind;
     requires com.github.luben.zstd_jni;
     requires org.apache.commons.compress;

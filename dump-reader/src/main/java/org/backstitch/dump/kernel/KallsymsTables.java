@@ -1,5 +1,6 @@
 package org.backstitch.dump.kernel;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -233,6 +234,25 @@ final class KallsymsTables implements SymbolAddresses {
     String name(int symbol) {
         return new String(
                 names, nameStarts[symbol], nameStarts[symbol + 1] - nameStarts[symbol], StandardCharsets.UTF_8);
+    }
+
+    /** Writes all symbols as {@code /proc/kallsyms} shows them. */
+    void writeTo(ByteArrayOutputStream text) {
+        for (int i = 0; i < size(); i++) {
+            writeLine(text, addresses[i], types[i]);
+            text.write(names, nameStarts[i], nameStarts[i + 1] - nameStarts[i]);
+            text.write('\n');
+        }
+    }
+
+    /** The start of a line of {@code /proc/kallsyms}, up to the name. */
+    static void writeLine(ByteArrayOutputStream text, long address, char type) {
+        for (int shift = Long.SIZE - 4; shift >= 0; shift -= 4) {
+            text.write(Character.forDigit((int) (address >>> shift) & 15, 16));
+        }
+        text.write(' ');
+        text.write(type);
+        text.write(' ');
     }
 
     @Override

@@ -1,5 +1,7 @@
 package org.backstitch.dump.kernel;
 
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.OptionalLong;
 import org.backstitch.bytes.Bytes;
@@ -9,6 +11,7 @@ import org.backstitch.elf.ElfSection;
 import org.backstitch.elf.ElfSymbols;
 import org.backstitch.elf.orc.KernelRelease;
 import org.backstitch.elf.orc.OrcTable;
+import org.backstitch.symbols.Kallsyms;
 import org.backstitch.unwind.KernelCallchain;
 import org.backstitch.unwind.KernelText;
 import org.backstitch.unwind.KernelUnwinder;
@@ -38,6 +41,8 @@ public final class KernelDump {
 
     private final VmCore core;
     private final long kernelOffset;
+    private final Kernel kernel;
+    private final DumpSymbols ownSymbols;
     private final CpuMap cpus;
     private final StackMap stacks;
     private final TaskList.Result tasks;
@@ -53,11 +58,12 @@ public final class KernelDump {
         KernelMemory memory = core.memory();
         ElfSymbols table = vmlinux == null ? null : vmlinux.symbols().orElse(null);
         kernelOffset = KernelOffset.find(core, memory, table == null ? null : new VmlinuxSymbols(table, 0));
-        SymbolAddresses symbols = new DumpSymbols(core, memory);
+        ownSymbols = new DumpSymbols(core, memory);
+        SymbolAddresses symbols = ownSymbols;
         if (table != null) {
-            symbols = new VmlinuxSymbols(table, kernelOffset).or(symbols);
+            symbols = new VmlinuxSymbols(table, kernelOffset).or(ownSymbols);
         }
-        Kernel kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
+        kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
         ImageTable image = imageTable(core, memory, vmlinux, symbols);
         cpus = CpuMap.read(kernel, core.cpus());
         stacks = new StackMap(kernel, cpus);
@@ -196,6 +202,50 @@ public final class KernelDump {
     /** The modules, in the order of the kernel's list: last loaded first. */
     public List<KernelModule> modules() {
         return modules.modules();
+    }
+
+    /** The module whose code is at {@code address}, or null. */
+    public @Nullable KernelModule module(long address) {
+        for (KernelModule module : modules()) {
+            if (module.covers(address)) {
+                return module;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * The symbols in the dump's own memory, of the kernel and of its modules, as {@code /proc/kallsyms} would have shown them. To be called
+     * by the thread that read the dump.
+     *
+     * @return null if the dump does not hold them, or does not say where they are (VMCOREINFO does since 6.0)
+     * @throws MalformedInputException if what is there cannot be such tables
+     */
+    public @Nullable Kallsyms kallsyms() {
+        Bytes text = kallsymsText();
+        return text == null ? null : Kallsyms.of(text);
+    }
+
+    /** The same as text. */
+    @Nullable Bytes kallsymsText() {
+        ByteArrayOutputStream text = new ByteArrayOutputStream();
+        KallsymsTables tables = ownSymbols.kallsyms();
+        if (tables == null) {
+            tables = KallsymsTables.read(kernel.memory(), kernel.symbols(), kernel.source());
+        }
+        if (tables != null) {
+            tables.writeTo(text);
+        }
+        ModuleSymbols ofModules = new ModuleSymbols(kernel);
+        for (KernelModule module : modules()) {
+            byte[] suffix = ("\t[" + module.name() + "]\n").getBytes(StandardCharsets.UTF_8);
+            ofModules.forEach(module, (address, letter, name) -> {
+                KallsymsTables.writeLine(text, address, letter);
+                text.writeBytes(name.getBytes(StandardCharsets.UTF_8));
+                text.writeBytes(suffix);
+            });
+        }
+        return text.size() == 0 ? null : Bytes.of(text.toByteArray(), core.source() + "(kallsyms)");
     }
 
     /** How many tasks and modules the kernel's lists name that the dump does not hold, or not completely. */

@@ -23,6 +23,12 @@ public final class KernelMemory implements Memory {
     private static final int PAGE_SHIFT = 12;
     private static final int CACHED_PAGES = 1024;
 
+    /**
+     * Largest part of memory that is copied into one piece, in bytes. No table of a kernel comes near; page tables that map the same page
+     * over and over could otherwise make a small dump look large.
+     */
+    private static final int MAX_COPY = 1 << 28;
+
     private final PhysicalMemory physical;
     private final @Nullable PageTables pageTables;
     private final ExtentMap virtual;
@@ -130,14 +136,14 @@ public final class KernelMemory implements Memory {
      * The {@code length} bytes from {@code address} on as a view: of the dump itself if they lie there in one piece, else of a copy.
      *
      * @param name what they are, for error messages
-     * @return null if not all of them can be read; nothing is allocated before that is known
+     * @return null if not all of them can be read, or they are more than 256 MiB in pieces; nothing is allocated before that is known
      */
     public @Nullable Bytes bytes(long address, long length, String name) {
         Extent first = extent(address);
         if (first != null && first.contains(address, length)) {
             return first.part(address, length).bytes().named(name);
         }
-        if (length < 0 || length > Integer.MAX_VALUE - 8 || !isReadable(address, (int) length)) {
+        if (length < 0 || length > MAX_COPY || !isReadable(address, (int) length)) {
             return null;
         }
         byte[] copy = new byte[(int) length];

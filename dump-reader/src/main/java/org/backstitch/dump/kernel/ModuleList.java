@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.BuildId;
 import org.backstitch.elf.orc.OrcFormat;
 import org.backstitch.elf.orc.OrcTable;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ModuleList {
     private static final int MAX_NAME = 64;
+    private static final int NOTE_HEADER_SIZE = 12;
     private static final int MAX_SECTIONS = 1024;
     private static final int MAX_SECTION_NAME = 128;
     /** Types of module memory that may hold code ({@code enum mod_mem_type}). */
@@ -68,13 +70,13 @@ final class ModuleList {
                 unreadable++;
                 continue;
             }
-            List<KernelModule.Range> text = text(address);
+            List<KernelModule.Section> sections = sections(address);
             modules.add(new KernelModule(
                     address,
                     kernel.memory().readString(address + name.offset(), (int) Math.min(name.size(), MAX_NAME)),
-                    buildId(address),
-                    text,
-                    sections(address),
+                    buildId(address, sections),
+                    text(address),
+                    sections,
                     orc(address)));
         }
     }
@@ -113,16 +115,27 @@ final class ModuleList {
         }
     }
 
-    private String buildId(long address) {
+    /**
+     * The build id, from {@code struct module} (kernels with {@code CONFIG_STACKTRACE_BUILD_ID}), or from the note that lies in the module's
+     * memory.
+     */
+    private String buildId(long address, List<KernelModule.Section> sections) {
         Btf.Member member = module.member("build_id");
-        if (member == null || !kernel.isReadable(address + member.offset(), (int) Math.min(member.size(), 64))) {
-            return "";
+        if (member != null) {
+            return hex(kernel.memory().bytes(address + member.offset(), member.size(), "build id"));
         }
-        byte[] id = new byte[(int) Math.min(member.size(), 64)];
-        for (int i = 0; i < id.length; i++) {
-            id[i] = (byte) kernel.memory().readByte(address + member.offset() + i);
+        for (KernelModule.Section section : sections) {
+            if (section.name().equals(".note.gnu.build-id") && kernel.isReadable(section.address(), NOTE_HEADER_SIZE)) {
+                long nameSize = (kernel.memory().read(section.address(), Integer.BYTES) + 3) & -4;
+                long size = Math.min(kernel.memory().read(section.address() + 4, Integer.BYTES), BuildId.MAX_SIZE);
+                return hex(kernel.memory().bytes(section.address() + NOTE_HEADER_SIZE + nameSize, size, "build id"));
+            }
         }
-        return HexFormat.of().formatHex(id);
+        return "";
+    }
+
+    private static String hex(@Nullable Bytes id) {
+        return id == null ? "" : HexFormat.of().formatHex(id.copy(0, (int) id.size()));
     }
 
     /**
