@@ -1,8 +1,10 @@
 /** The {@code backstitch} command: sources of callchains on one side, outputs that people and scripts read on the other. */
 module org.backstitch.cli {
     requires org.backstitch.bytes;
+    requires org.backstitch.dump;
     requires org.backstitch.elf;
     requires org.backstitch.recording;
+    requires org.backstitch.symbols;
     requires org.backstitch.unwind;
     requires com.fasterxml.jackson.core;
     requires info.picocli;

@@ -13,6 +13,7 @@ final class Subcommands {
         SequencedMap<String, Supplier<Subcommand>> commands = new LinkedHashMap<>();
         commands.put("script", ScriptCommand::new);
         commands.put("tables", TablesCommand::new);
+        commands.put("kernel", KernelCommand::new);
         return commands;
     }
 }

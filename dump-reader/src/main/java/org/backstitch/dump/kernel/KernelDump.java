@@ -48,10 +48,7 @@ public final class KernelDump {
     private final TaskList.Result tasks;
     private final ModuleList.Result modules;
     private final KernelText text;
-    private final Btf.Member savedReturnAddress;
-    private final Btf.Member savedRbp;
-    private final long inactiveFrameSize;
-    private final long firstReturnAddress;
+    private final InactiveFrame inactiveFrame;
 
     private KernelDump(VmCore core, @Nullable ElfFile vmlinux) {
         this.core = core;
@@ -67,15 +64,10 @@ public final class KernelDump {
         ImageTable image = imageTable(core, memory, vmlinux, symbols);
         cpus = CpuMap.read(kernel, core.cpus());
         stacks = new StackMap(kernel, cpus);
-        tasks = TaskList.read(kernel, cpus);
+        inactiveFrame = new InactiveFrame(kernel);
+        tasks = TaskList.read(kernel, cpus, inactiveFrame);
         modules = ModuleList.read(kernel, image.table.format());
         text = text(image, modules.modules());
-        Btf.Struct frame = kernel.struct("inactive_task_frame");
-        savedReturnAddress = kernel.member(frame, "inactive_task_frame", "ret_addr");
-        savedRbp = kernel.member(frame, "inactive_task_frame", "bp");
-        inactiveFrameSize = frame.size();
-        firstReturnAddress = symbols.address("ret_from_fork_asm")
-                .orElseGet(() -> kernel.symbols().address("ret_from_fork").orElse(0));
     }
 
     /**
@@ -227,7 +219,8 @@ public final class KernelDump {
     }
 
     /** The same as text. */
-    @Nullable Bytes kallsymsText() {
+    @Nullable
+    Bytes kallsymsText() {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
         KallsymsTables tables = ownSymbols.kallsyms();
         if (tables == null) {
@@ -284,17 +277,15 @@ public final class KernelDump {
                         state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);
             }
             long frame = task.savedStackPointer();
-            if (!memory.isReadable(frame + savedReturnAddress.offset(), Long.BYTES)
-                    || !memory.isReadable(frame + savedRbp.offset(), Long.BYTES)) {
+            if (!inactiveFrame.isReadable(memory, frame)) {
                 chain.clear();
                 return StopReason.BAD_MEMORY;
             }
-            long returnAddress = memory.readLong(frame + savedReturnAddress.offset());
             return unwinder.walkSleeping(
-                    frame + inactiveFrameSize,
-                    memory.readLong(frame + savedRbp.offset()),
-                    returnAddress,
-                    isNew(returnAddress),
+                    frame + inactiveFrame.size(),
+                    inactiveFrame.rbp(memory, frame),
+                    task.resumeAddress(),
+                    task.isNew(),
                     stacks.of(task),
                     chain);
         }
@@ -303,10 +294,5 @@ public final class KernelDump {
         public long brokenPages() {
             return memory.brokenPages();
         }
-    }
-
-    /** Whether a task that will resume at {@code returnAddress} has never run: nobody has called anything yet. */
-    public boolean isNew(long returnAddress) {
-        return returnAddress == firstReturnAddress && returnAddress != 0;
     }
 }

@@ -43,10 +43,7 @@ public final class KernelNames {
     public record Name(@Nullable String symbol, long offset, String module) {}
 
     private KernelNames(
-            KernelDump dump,
-            @Nullable SymbolTable vmlinux,
-            @Nullable Kallsyms kallsyms,
-            ModuleFiles moduleFiles) {
+            KernelDump dump, @Nullable SymbolTable vmlinux, @Nullable Kallsyms kallsyms, ModuleFiles moduleFiles) {
         this.dump = dump;
         this.vmlinux = vmlinux;
         this.kallsyms = kallsyms;

@@ -31,11 +31,13 @@ final class TaskList {
     private final long tasksOffset;
     private final long threadOffset;
     private final long headOffset;
+    private final InactiveFrame inactiveFrame;
     /** Where the CPU's number is kept: in the {@code thread_info} inside of the task, or in the task itself. */
     private final Btf.@Nullable Member cpu;
 
-    private TaskList(Kernel kernel, CpuMap cpus) {
+    private TaskList(Kernel kernel, CpuMap cpus, InactiveFrame inactiveFrame) {
         this.kernel = kernel;
+        this.inactiveFrame = inactiveFrame;
         this.cpus = cpus;
         Btf.Struct task = kernel.struct("task_struct");
         pid = kernel.member(task, "task_struct", "pid");
@@ -55,8 +57,8 @@ final class TaskList {
     record Result(List<KernelTask> tasks, long unreadable) {}
 
     /** The idle tasks by CPU, then all others in the order of the kernel's lists. */
-    static Result read(Kernel kernel, CpuMap cpus) {
-        TaskList list = new TaskList(kernel, cpus);
+    static Result read(Kernel kernel, CpuMap cpus, InactiveFrame inactiveFrame) {
+        TaskList list = new TaskList(kernel, cpus, inactiveFrame);
         list.readIdle();
         list.readGroups();
         return new Result(List.copyOf(list.tasks), list.unreadable);
@@ -153,6 +155,8 @@ final class TaskList {
             return; // a task that has exited and is waited for
         }
         CpuMap.Cpu running = cpus.running(task);
+        long frame = kernel.read(task, stackPointer);
+        long resume = inactiveFrame.returnAddress(kernel.memory(), frame);
         tasks.add(new KernelTask(
                 task,
                 (int) kernel.read(task, pid),
@@ -160,7 +164,9 @@ final class TaskList {
                 kernel.memory().readString(task + comm.offset(), (int) Math.min(comm.size(), MAX_COMM)),
                 running != null ? running.number() : knownCpu >= 0 ? knownCpu : lastCpu(task),
                 stackAddress,
-                kernel.read(task, stackPointer),
+                frame,
+                resume,
+                inactiveFrame.isFirst(resume),
                 running != null));
     }
 
