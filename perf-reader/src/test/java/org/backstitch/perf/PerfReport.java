@@ -133,11 +133,28 @@ final class PerfReport {
             if (cursor.isSample()) {
                 render(sample, file.events().get(sample.eventIndex()).attr(), text);
             } else if (!OPAQUE.contains(RecordType.name(cursor.type()))) {
-                render(file.record(cursor.offset()), text);
+                PerfRecord record = file.record(cursor.offset());
+                render(record, text);
+                if (record instanceof PerfRecord.CallchainDeferred chain
+                        && (sampleType(file, cursor.eventIndex()) & SampleType.CALLCHAIN) != 0) {
+                    // perf shows the chain only if samples of the same event have one; that of a dummy event do not.
+                    render(chain, text);
+                }
             }
             records.put(cursor.offset(), text.toString());
         }
         return records;
+    }
+
+    private static long sampleType(PerfFile file, int event) {
+        return file.events().get(event).attr().sampleType();
+    }
+
+    private static void render(PerfRecord.CallchainDeferred chain, StringBuilder text) {
+        line(text, "... FP chain: nr:%d".formatted(chain.length()));
+        for (int i = 0; i < chain.length(); i++) {
+            line(text, "..... %2d: %016x".formatted(i, chain.address(i)));
+        }
     }
 
     private static void line(StringBuilder text, String line) {
@@ -303,10 +320,6 @@ final class PerfReport {
                                 r.sampleId().pid(),
                                 r.sampleId().tid(),
                                 hex(r.cookie())));
-                line(text, "... FP chain: nr:%d".formatted(r.length()));
-                for (int i = 0; i < r.length(); i++) {
-                    line(text, "..... %2d: %016x".formatted(i, r.address(i)));
-                }
             }
             case PerfRecord.IdIndex r -> {
                 text.append(" nr: ").append(r.entries().size());
