@@ -32,6 +32,7 @@ public final class RecordCursor {
     private final Anomalies anomalies;
     private final long end;
 
+    private long cutOffset = -1;
     private long offset;
     private long next;
     private int type;
@@ -122,6 +123,9 @@ public final class RecordCursor {
         String text = "a record of type " + Integer.toUnsignedString((int) header) + " and " + (header >>> 48)
                 + " bytes where " + left + " are left; " + (found - at) + " bytes were skipped";
         boolean cut = found == end && RecordType.isKnown((int) header) && (header >>> 48) > left;
+        if (cut) {
+            cutOffset = at;
+        }
         anomalies.add(cut ? Anomalies.Kind.TRUNCATED : Anomalies.Kind.BAD_RECORD_HEADER, at, text);
         return found;
     }
@@ -162,6 +166,11 @@ public final class RecordCursor {
     /** The current record's size with its header, in bytes: 8 to 65535 (more only in COMPRESSED2). */
     public int size() {
         return size;
+    }
+
+    /** Where the record starts that the end of the data cuts off; -1 if the walk has not come to one. */
+    long cutOffset() {
+        return cutOffset;
     }
 
     /** Where the walk goes on: the end of the current record and of what belongs to it. */

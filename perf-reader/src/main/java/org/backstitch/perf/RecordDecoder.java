@@ -51,6 +51,9 @@ final class RecordDecoder {
         }
         int trailer = layout == null ? 0 : layout.sampleIdSize;
         if (size - HEADER_SIZE < trailer) {
+            if (!RecordType.isKnown(type)) {
+                return new PerfRecord.Undecoded(header, SampleId.NONE);
+            }
             throw bytes.malformed(offset, "a " + RecordType.name(type) + " record too short for its sample_id");
         }
         SampleId id = sampleId(layout, offset + size);

@@ -14,6 +14,9 @@ final class Resync {
     /** How many headers in a row make a place credible. */
     private static final int CHAIN = 4;
 
+    /** The bits of {@code misc} that no record uses: 3 to 11. */
+    private static final int UNUSED_MISC = 0x0ff8;
+
     private Resync() {}
 
     /**
@@ -34,25 +37,31 @@ final class Resync {
 
     private static boolean credible(MemorySegment segment, long start, long end, EventTable events) {
         long at = start;
+        boolean anyOfKernel = false;
         for (int i = 0; i < CHAIN; i++) {
             if (at == end) {
-                return i > 0;
+                return anyOfKernel; // A few words of text can look like a record of the tool, which has little to
+                // check.
             }
             if (end - at < SampleLayout.HEADER_SIZE) {
                 return false;
             }
             long header = segment.get(Words.LONG, at);
             int type = (int) header;
+            int misc = (int) (header >>> 32) & 0xffff;
             int size = (int) (header >>> 48);
             if (!RecordType.isKnown(type) || size < minimumSize(type) || size > end - at) {
                 return false;
             }
-            boolean kernels = type < RecordType.USER_TYPE_START;
-            if (kernels && (size % 8 != 0 || !isComplete(segment, at, type, size, events))) {
+            if (type < RecordType.USER_TYPE_START) {
+                if ((misc & UNUSED_MISC) != 0 || size % 8 != 0 || !isComplete(segment, at, type, size, events)) {
+                    return false;
+                }
+                anyOfKernel = true;
+            } else if (misc != 0 && type != RecordType.HEADER_BUILD_ID) {
                 return false;
-            }
-            if (type == RecordType.AUXTRACE || type == RecordType.HEADER_TRACING_DATA) {
-                return i > 0; // What follows is no record, and its length is not to be believed here.
+            } else if (type == RecordType.AUXTRACE || type == RecordType.HEADER_TRACING_DATA) {
+                return anyOfKernel; // What follows is no record, and its length is not to be believed here.
             }
             at += size;
         }
@@ -81,6 +90,11 @@ final class Resync {
                     RecordType.AUX_OUTPUT_HW_ID -> 16;
             case RecordType.NAMESPACES, RecordType.KSYMBOL, RecordType.BPF_EVENT -> 24;
             case RecordType.TEXT_POKE -> 24;
+            case RecordType.HEADER_ATTR -> 8 + PerfEventAttr.SIZE_VER0;
+            case RecordType.HEADER_BUILD_ID -> 36;
+            case RecordType.TIME_CONV, RecordType.AUXTRACE -> 32;
+            case RecordType.HEADER_FEATURE, RecordType.ID_INDEX, RecordType.THREAD_MAP -> 16;
+            case RecordType.EVENT_UPDATE -> 24;
             default -> 8;
         };
     }

@@ -69,8 +69,22 @@ final class Unpacker implements AutoCloseable {
                 copy(segment, cursor.offset(), cursor.nextOffset());
             }
         }
+        unpackCutRecord(segment, cursor);
         unpacked.flip();
         write(unpacked); // The beginning of a record whose rest never came: the reader will say so.
+    }
+
+    /** What is there of a compressed record that the end of the file cuts off may hold whole records. */
+    private void unpackCutRecord(MemorySegment segment, RecordCursor cursor) throws IOException {
+        long offset = cursor.cutOffset();
+        int type = offset < 0 ? 0 : segment.get(Words.INT, offset);
+        if (isPacked(type)) {
+            long start = offset
+                    + (type == RecordType.COMPRESSED ? SampleLayout.HEADER_SIZE : RecordCursor.COMPRESSED2_HEADER_SIZE);
+            if (start < cursor.nextOffset()) {
+                unpackPiece(segment, start, cursor.nextOffset(), offset);
+            }
+        }
     }
 
     private void copy(MemorySegment segment, long start, long end) throws IOException {
