@@ -12,11 +12,18 @@ final class SampleText implements ScriptCommand.SampleWriter {
 
     @Override
     public void write(ResolvedSample sample, Output out) throws IOException {
-        out.append(PlainText.oneLine(sample.comm())).append(' ');
-        number(sample.pid(), 5, ' ', out);
-        out.append('/').decimal(sample.tid()).append(" [");
-        number(sample.cpu(), 3, '0', out);
-        out.append("] ");
+        out.append(PlainText.oneLine(sample.comm()));
+        if (sample.tid() != ResolvedSample.UNKNOWN) {
+            out.append(' ');
+            number(sample.pid(), 5, ' ', out);
+            out.append('/').decimal(sample.tid());
+        }
+        if (sample.cpu() != ResolvedSample.UNKNOWN) {
+            out.append(" [");
+            number(sample.cpu(), 3, '0', out);
+            out.append(']');
+        }
+        out.append(' ');
         if (sample.time() != ResolvedSample.UNKNOWN) {
             number(Long.divideUnsigned(sample.time(), 1_000_000_000), 5, ' ', out);
             out.append('.');

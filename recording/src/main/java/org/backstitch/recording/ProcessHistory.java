@@ -80,6 +80,10 @@ final class ProcessHistory {
 
     /** The address space as it was for a record: after all that happened before its time, or at its time and before it in the file. */
     AddressSpace at(long time, long offset) {
+        return version(versionAt(time, offset));
+    }
+
+    private int versionAt(long time, long offset) {
         int low = 0;
         int high = changes.size();
         while (low < high) {
@@ -91,7 +95,34 @@ final class ProcessHistory {
                 high = middle;
             }
         }
-        return version(low);
+        return low;
+    }
+
+    /** How far a process that a record belongs to is from its last {@code execve}. */
+    enum Program {
+        /** It runs the program that it was forked with, or started with. */
+        FIRST,
+        /** It was within {@code execve}: the old program was gone, and not all of the new one was mapped. The vDSO comes last. */
+        BEING_REPLACED,
+        /** A new program was mapped completely. */
+        REPLACED
+    }
+
+    /** What a process was doing with its program when a record was written. */
+    Program program(long time, long offset) {
+        boolean complete = false;
+        for (int i = versionAt(time, offset) - 1; i >= 0; i--) {
+            switch (changes.get(i)) {
+                case Change.Exec() -> {
+                    return complete ? Program.REPLACED : Program.BEING_REPLACED;
+                }
+                case Change.Map(MappedRange range) -> complete |= range.path().equals(ModuleFinder.VDSO);
+                case Change.Copy _, Change.Fixed _ -> {
+                    return Program.FIRST;
+                }
+            }
+        }
+        return Program.FIRST;
     }
 
     private AddressSpace version(int version) {

@@ -202,6 +202,12 @@ final class RecordingIndex {
         return process == null ? AddressSpace.EMPTY : process.at(time, offset);
     }
 
+    /** What a process was doing with its program when a record was written. */
+    ProcessHistory.Program program(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
+    }
+
     /** What a thread was called when a record was written. */
     String comm(int tid, long time, long offset) {
         ThreadHistory thread = threads.get(tid);

@@ -15,8 +15,8 @@ public final class ResolvedSample {
     public static final int UNKNOWN = -1;
 
     String comm = "";
-    int pid;
-    int tid;
+    long pid;
+    long tid;
     long time;
     int cpu;
     int event;
@@ -41,13 +41,13 @@ public final class ResolvedSample {
         return comm;
     }
 
-    /** The process, or {@link #UNKNOWN}. */
-    public int pid() {
+    /** The process, or {@link #UNKNOWN}; 2<sup>32</sup> - 1 where the kernel had forgotten it: the task was exiting. */
+    public long pid() {
         return pid;
     }
 
-    /** The thread, or {@link #UNKNOWN}. */
-    public int tid() {
+    /** The thread, or {@link #UNKNOWN}; 2<sup>32</sup> - 1 where the kernel had forgotten it. */
+    public long tid() {
         return tid;
     }
 

@@ -88,13 +88,13 @@ final class SampleResolver {
         }
         readIdentity(offset);
         long when = index.isTimed() ? sample.time() : offset;
-        AddressSpace space = index.space(result.pid, when, offset);
+        AddressSpace space = index.space((int) result.pid, when, offset);
         boolean unwinds = sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
         addRecorded(space, when, offset, unwinds);
         if (unwinds) {
-            addUnwound(space);
+            addUnwound(space, when, offset);
         }
-        if (result.frames == 0 && sample.has(SampleType.IP)) {
+        if (sample.callchainLength() == 0 && !unwinds && sample.has(SampleType.IP)) {
             addSingle(space);
         }
         summary.count(result);
@@ -102,8 +102,8 @@ final class SampleResolver {
     }
 
     private void readIdentity(long offset) {
-        result.pid = sample.has(SampleType.TID) ? sample.pid() : ResolvedSample.UNKNOWN;
-        result.tid = sample.has(SampleType.TID) ? sample.tid() : ResolvedSample.UNKNOWN;
+        result.pid = sample.has(SampleType.TID) ? Integer.toUnsignedLong(sample.pid()) : ResolvedSample.UNKNOWN;
+        result.tid = sample.has(SampleType.TID) ? Integer.toUnsignedLong(sample.tid()) : ResolvedSample.UNKNOWN;
         result.time = sample.has(SampleType.TIME) ? sample.time() : ResolvedSample.UNKNOWN;
         result.cpu = sample.has(SampleType.CPU) ? sample.cpu() : ResolvedSample.UNKNOWN;
         result.event = sample.eventIndex();
@@ -114,7 +114,7 @@ final class SampleResolver {
                 : event == null || event.attr().isFrequency()
                         ? ResolvedSample.UNKNOWN
                         : event.attr().samplePeriod();
-        result.comm = index.comm(result.tid, index.isTimed() ? result.time : offset, offset);
+        result.comm = index.comm((int) result.tid, index.isTimed() ? result.time : offset, offset);
     }
 
     private boolean isInKernel() {
@@ -172,7 +172,7 @@ final class SampleResolver {
             return false;
         }
         result.userStop = StopReason.RECORDED;
-        result.add(ip, namer.userFrame(result.pid, space, exact ? ip : ip - 1), exact, 0);
+        result.add(ip, namer.userFrame((int) result.pid, space, exact ? ip : ip - 1), exact, 0);
         return true;
     }
 
@@ -181,7 +181,8 @@ final class SampleResolver {
         if (!options.mergeDeferred()) {
             return;
         }
-        long found = index.deferred().find(result.pid, result.tid, cookie, index.isTimed() ? when : 0, offset);
+        long found =
+                index.deferred().find((int) result.pid, (int) result.tid, cookie, index.isTimed() ? when : 0, offset);
         result.deferral = DeferredIndex.deferral(found);
         if (found >= 0 && file.record(found) instanceof PerfRecord.CallchainDeferred late) {
             addLate(space, late);
@@ -202,7 +203,7 @@ final class SampleResolver {
         }
     }
 
-    private void addUnwound(AddressSpace space) {
+    private void addUnwound(AddressSpace space, long when, long offset) {
         int room = options.maxStack() - result.frames;
         if (room <= 0) {
             result.userStop = StopReason.MAX_STACK;
@@ -214,15 +215,30 @@ final class SampleResolver {
                 registers.set(register, sample.userRegister(PERF_REGISTERS[register]));
             }
         }
+        if (isInKernel() && space.find(registers.pc()) == null && areOfReplacedProgram(when, offset)) {
+            return;
+        }
         stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
         chain.limit(room);
         unwinder.unwind(space, registers, stack, chain);
         for (int i = 0; i < chain.size(); i++) {
-            Frame place = namer.userFrame(result.pid, space, chain.lookupPc(i));
+            Frame place = namer.userFrame((int) result.pid, space, chain.lookupPc(i));
             FrameOrigin origin = chain.origin(i);
             result.add(chain.pc(i), place, chain.isExact(i), origin.code());
         }
         result.userStop = chain.stop();
+    }
+
+    /**
+     * Whether user registers that point nowhere are those of the program before an {@code execve}: until the kernel returns to the new
+     * one, it has no others. Their stack is gone with the old program, so nothing of it can have been recorded.
+     */
+    private boolean areOfReplacedProgram(long when, long offset) {
+        return switch (index.program((int) result.pid, when, offset)) {
+            case FIRST -> false;
+            case BEING_REPLACED -> true;
+            case REPLACED -> sample.stackSize() == 0;
+        };
     }
 
     /** A sample with neither callchain nor registers: the one place that it does tell. */
@@ -231,7 +247,7 @@ final class SampleResolver {
         if (isInKernel()) {
             addKernel(ip, true);
         } else {
-            result.add(ip, namer.userFrame(result.pid, space, ip), true, 0);
+            result.add(ip, namer.userFrame((int) result.pid, space, ip), true, 0);
             result.userStop = StopReason.RECORDED;
         }
     }
@@ -250,8 +266,8 @@ final class SampleResolver {
         result.eventName = "";
         result.period = ResolvedSample.UNKNOWN;
         long when = index.isTimed() ? result.time : offset;
-        result.comm = index.comm(result.tid, when, offset);
-        addLate(index.space(result.pid, when, offset), late);
+        result.comm = index.comm((int) result.tid, when, offset);
+        addLate(index.space((int) result.pid, when, offset), late);
         return result;
     }
 }
