@@ -1,5 +1,7 @@
 package org.backstitch.unwind.deferred.simulation;
 
+import java.util.Arrays;
+import java.util.HexFormat;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
@@ -11,58 +13,60 @@ import org.backstitch.unwind.machine.X86_64;
  * @param length in bytes
  */
 record Instruction(int offset, Operation operation, int operand, int length) {
+    private static final HexFormat HEX = HexFormat.ofDelimiter(" ");
+
     /** What the instructions do; the bytes are those that an assembler makes of the text beside them. */
     enum Operation {
         /** {@code push %rbp}. */
-        PUSH_RBP(0x55),
+        PUSH_RBP("55"),
         /** {@code push %rbx}. */
-        PUSH_RBX(0x53),
+        PUSH_RBX("53"),
         /** {@code push %r10}. */
-        PUSH_R10(0x41, 0x52),
+        PUSH_R10("41 52"),
         /** {@code pushq -0x8(%r10)}: a copy of the return address, for debuggers that know no better. */
-        PUSH_AT_R10(0x41, 0xff, 0x72, 0xf8),
+        PUSH_AT_R10("41 ff 72 f8"),
         /** {@code pop %rbp}. */
-        POP_RBP(0x5d),
+        POP_RBP("5d"),
         /** {@code pop %rbx}. */
-        POP_RBX(0x5b),
+        POP_RBX("5b"),
         /** {@code pop %r10}. */
-        POP_R10(0x41, 0x5a),
+        POP_R10("41 5a"),
         /** {@code mov %rsp,%rbp}. */
-        MOV_RBP_RSP(0x48, 0x89, 0xe5),
+        MOV_RBP_RSP("48 89 e5"),
         /** {@code mov $imm32,%ebp}: RBP as a register like any other. */
-        MOV_EBP_IMM(0xbd),
+        MOV_EBP_IMM("bd"),
         /** {@code lea 0x8(%rsp),%r10}. */
-        LEA_R10_RSP8(0x4c, 0x8d, 0x54, 0x24, 0x08),
+        LEA_R10_RSP8("4c 8d 54 24 08"),
         /** {@code and $0xffffffffffffffe0,%rsp}. */
-        AND_RSP_32(0x48, 0x83, 0xe4, 0xe0),
+        AND_RSP_32("48 83 e4 e0"),
         /** {@code lea -0x8(%r10),%rsp}. */
-        LEA_RSP_R10(0x49, 0x8d, 0x62, 0xf8),
+        LEA_RSP_R10("49 8d 62 f8"),
         /** {@code sub $imm32,%rsp}. */
-        SUB_RSP(0x48, 0x81, 0xec),
+        SUB_RSP("48 81 ec"),
         /** {@code add $imm32,%rsp}. */
-        ADD_RSP(0x48, 0x81, 0xc4),
+        ADD_RSP("48 81 c4"),
         /** {@code leave}. */
-        LEAVE(0xc9),
+        LEAVE("c9"),
         /** {@code ret}. */
-        RET(0xc3),
+        RET("c3"),
         /** {@code jmp *%rcx}: to wherever the program goes on. */
-        JMP_RCX(0xff, 0xe1),
+        JMP_RCX("ff e1"),
         /** {@code jmp rel8}: back to the function's {@link #JMP_RCX}. */
-        JMP_BACK(0xeb),
+        JMP_BACK("eb"),
         /** {@code call *%rax}. */
-        CALL_RAX(0xff, 0xd0),
+        CALL_RAX("ff d0"),
         /** {@code mov %rbx,-0x8(%rsp)}: writes to the red zone. */
-        STORE(0x48, 0x89, 0x5c, 0x24, 0xf8),
+        STORE("48 89 5c 24 f8"),
         /** {@code mov $0xf,%eax}: the number of {@code rt_sigreturn}. */
-        MOV_EAX_SIGRETURN(0xb8, 0x0f, 0x00, 0x00, 0x00),
+        MOV_EAX_SIGRETURN("b8 0f 00 00 00"),
         /** {@code syscall}. */
-        SYSCALL(0x0f, 0x05),
+        SYSCALL("0f 05"),
         /** {@code nop}. */
-        NOP(0x90);
+        NOP("90");
 
-        private final int[] opcode;
+        private final String opcode;
 
-        Operation(int... opcode) {
+        Operation(String opcode) {
             this.opcode = opcode;
         }
 
@@ -75,15 +79,12 @@ record Instruction(int offset, Operation operation, int operand, int length) {
         }
 
         int length() {
-            return opcode.length + operandBytes();
+            return HEX.parseHex(opcode).length + operandBytes();
         }
 
         byte[] encode(int operand) {
-            byte[] code = new byte[length()];
-            for (int i = 0; i < opcode.length; i++) {
-                code[i] = (byte) opcode[i];
-            }
-            for (int i = opcode.length, shift = 0; i < code.length; i++, shift += 8) {
+            byte[] code = Arrays.copyOf(HEX.parseHex(opcode), length());
+            for (int i = length() - operandBytes(), shift = 0; i < code.length; i++, shift += 8) {
                 code[i] = (byte) (operand >> shift);
             }
             return code;

@@ -1,10 +1,6 @@
 package org.backstitch.unwind.deferred.simulation;
 
-/**
- * A perf event on one CPU ({@code struct perf_event}): of every task that comes along, or of one task only.
- *
- * @param spec what was asked for
- */
+/** A perf event on one CPU ({@code struct perf_event}): of every task that comes along, or of one task only. */
 final class SampledEvent {
     private final EventSpec spec;
     private final int number;

@@ -17,10 +17,14 @@ final class UnwindTaskInfo {
     boolean used;
 
     /** {@code unwind_cache}: the entry's user callchain, once it is known. */
-    @Nullable UserChain cache;
+    @Nullable
+    UserChain cache;
 
     /** {@code unwind_cache->unwind_completed}: perf has had the callchain of this entry. */
     boolean completed;
+
+    /** Between the two halves of {@code unwind_reset_info}: the mask was cleared. */
+    boolean resetting;
 
     boolean isMaskZero() {
         return !pending && !requested && !used;

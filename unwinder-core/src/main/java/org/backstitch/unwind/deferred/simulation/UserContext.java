@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
-import org.backstitch.unwind.deferred.simulation.Instruction.Operation;
 import org.backstitch.unwind.deferred.simulation.UserImage.Function;
 import org.backstitch.unwind.deferred.simulation.UserImage.Shape;
 import org.backstitch.unwind.machine.X86_64;
@@ -56,6 +55,13 @@ final class UserContext {
         registers[X86_64.RIP] = base + image.function(Shape.START).start();
         registers[X86_64.RSP] = STACK_TOP - 64;
         registers[X86_64.RBX] = 0xb;
+    }
+
+    /** The state after an exec: another program, of the same task. */
+    UserContext(UserImage image, int program, List<UserAction> script, UserContext before) {
+        this(image, program, script);
+        executed = before.executed;
+        rewritten = before.rewritten + 1;
     }
 
     /** A child's copy. */
@@ -112,7 +118,8 @@ final class UserContext {
      *
      * @return what the task wants of the kernel if it was a system call, else null
      */
-    @Nullable UserAction step() {
+    @Nullable
+    UserAction step() {
         Instruction instruction = image.instruction(pc() - base);
         executed++;
         switch (instruction.operation()) {
@@ -160,27 +167,25 @@ final class UserContext {
         if (function == null) {
             throw new IllegalStateException("no function at 0x" + Long.toHexString(pc()));
         }
-        int target =
-                switch (action) {
-                    case UserAction.Call(String name) -> {
-                        if (registers[X86_64.RSP] - memory.low() < CALL_ROOM) {
-                            yield function.work();
-                        }
-                        registers[X86_64.RAX] =
-                                base + image.function(callable(name)).start();
-                        yield function.call();
-                    }
-                    case UserAction.Return() -> function.epilogue() < 0 ? function.work() : function.epilogue();
-                    case UserAction.Work() -> function.work();
-                    case UserAction.SystemCall(),
-                            UserAction.Sleep(),
-                            UserAction.Fork(List<UserAction> child),
-                            UserAction.Exec(String name, List<UserAction> newScript),
-                            UserAction.Exit() -> {
-                        registers[X86_64.RAX] = want(action);
-                        yield function.syscall();
-                    }
-                };
+        int target = switch (action) {
+            case UserAction.Call(String name) -> {
+                if (registers[X86_64.RSP] - memory.low() < CALL_ROOM) {
+                    yield function.work();
+                }
+                registers[X86_64.RAX] = base + image.function(callable(name)).start();
+                yield function.call();
+            }
+            case UserAction.Return() -> function.epilogue() < 0 ? function.work() : function.epilogue();
+            case UserAction.Work() -> function.work();
+            case UserAction.SystemCall _,
+                    UserAction.Sleep _,
+                    UserAction.Fork _,
+                    UserAction.Exec _,
+                    UserAction.Exit _ -> {
+                registers[X86_64.RAX] = want(action);
+                yield function.syscall();
+            }
+        };
         registers[X86_64.RCX] = base + target;
     }
 

@@ -119,7 +119,8 @@ final class UserImage {
     }
 
     /** The function that an offset in the image lies in, or null. */
-    @Nullable Function functionAt(long offset) {
+    @Nullable
+    Function functionAt(long offset) {
         for (Function function : functions.values()) {
             if (offset >= function.start() && offset < function.end()) {
                 return function;
@@ -156,7 +157,8 @@ final class UserImage {
         while (here() % 16 != 15) {
             emit(Operation.NOP);
         }
-        // A byte before every function: the row of a signal frame is looked up one byte too low by who does not know better.
+        // A byte before every function: the row of a signal frame is looked up one byte too low by who does not know
+        // better.
         int padding = emit(Operation.NOP);
         int start = here();
         rows.reset();
@@ -222,7 +224,13 @@ final class UserImage {
                 add(shape, start, body, epilogue);
             }
             case RESTORER -> {
-                row(DW_CFA_DEF_CFA_EXPRESSION, 4, DW_OP_BREG | RSP, sleb(UCONTEXT[RSP], 0), sleb(UCONTEXT[RSP], 1), DW_OP_DEREF);
+                row(
+                        DW_CFA_DEF_CFA_EXPRESSION,
+                        4,
+                        DW_OP_BREG | RSP,
+                        sleb(UCONTEXT[RSP], 0),
+                        sleb(UCONTEXT[RSP], 1),
+                        DW_OP_DEREF);
                 for (int register = 0; register < UCONTEXT.length; register++) {
                     if (register != RSP) {
                         saved(register, UCONTEXT[register]);
@@ -301,7 +309,11 @@ final class UserImage {
         ByteBuffer cie = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
         cie.putInt(0).putInt(0).put((byte) 1);
         cie.put((signal ? "zRS\0" : "zR\0").getBytes(StandardCharsets.US_ASCII));
-        cie.put((byte) 1).put((byte) 0x78).put((byte) RETURN_ADDRESS).put((byte) 1).put((byte) 0x1b);
+        cie.put((byte) 1)
+                .put((byte) 0x78)
+                .put((byte) RETURN_ADDRESS)
+                .put((byte) 1)
+                .put((byte) 0x1b);
         if (!signal) {
             cie.put((byte) DW_CFA_DEF_CFA).put((byte) RSP).put((byte) 8);
             cie.put((byte) (DW_CFA_OFFSET | RETURN_ADDRESS)).put((byte) 1);
@@ -368,7 +380,14 @@ final class UserImage {
         elf.putLong(function(Shape.START).start()).putLong(64).putLong(headers).putInt(0);
         elf.putShort((short) 64).putShort((short) 56).putShort((short) 1);
         elf.putShort((short) 64).putShort((short) 6).putShort((short) 5);
-        elf.putInt(1).putInt(5).putLong(0).putLong(0).putLong(0).putLong(loaded).putLong(loaded).putLong(PAGE);
+        elf.putInt(1)
+                .putInt(5)
+                .putLong(0)
+                .putLong(0)
+                .putLong(0)
+                .putLong(loaded)
+                .putLong(loaded)
+                .putLong(PAGE);
         for (int i = 0; i < contents.size(); i++) {
             elf.put(offsets[i], contents.get(i));
         }
@@ -393,7 +412,12 @@ final class UserImage {
             int info,
             long alignment,
             long entrySize) {
-        elf.putInt(name).putInt(type).putLong(flags).putLong(address).putLong(offset).putLong(size);
+        elf.putInt(name)
+                .putInt(type)
+                .putLong(flags)
+                .putLong(address)
+                .putLong(offset)
+                .putLong(size);
         elf.putInt(link).putInt(info).putLong(alignment).putLong(entrySize);
     }
 }

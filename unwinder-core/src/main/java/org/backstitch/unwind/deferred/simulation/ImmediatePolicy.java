@@ -1,0 +1,64 @@
+package org.backstitch.unwind.deferred.simulation;
+
+import java.util.List;
+
+/** The old way: the user stack is unwound in the interrupt, which must not fault; at an absent page the callchain ends. */
+final class ImmediatePolicy implements DeferralPolicy {
+    static final List<KernelStep> EXIT_STEPS = List.of(
+            KernelStep.EXIT_SIGNALS,
+            KernelStep.EXIT_UNWIND,
+            KernelStep.EXIT_EVENTS,
+            KernelStep.EXIT_MM,
+            KernelStep.EXIT_TASK_WORK,
+            KernelStep.EXIT_DEAD);
+
+    static UserPart take(DeferredKernel kernel, Task task, boolean crossTask, int maxFrames) {
+        if (!task.hasUserMemory() || crossTask) {
+            return new UserPart.None();
+        }
+        return new UserPart.Taken(kernel.unwindInInterrupt(task, maxFrames));
+    }
+
+    @Override
+    public UserPart atSample(
+            DeferredKernel kernel, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
+        return take(kernel, task, crossTask, maxFrames);
+    }
+
+    @Override
+    public List<KernelStep> stepsOfWork() {
+        throw new IllegalStateException("nothing is ever queued");
+    }
+
+    @Override
+    public void beginWork(Task task) {}
+
+    @Override
+    public boolean unwind(DeferredKernel kernel, Task task, Task.Work work) {
+        return true;
+    }
+
+    @Override
+    public boolean output(DeferredKernel kernel, Task task, Task.Work work) {
+        return true;
+    }
+
+    @Override
+    public void endWork(Task.Work work) {}
+
+    @Override
+    public void beforeReturn1(Task task) {}
+
+    @Override
+    public void beforeReturn2(Task task) {}
+
+    @Override
+    public List<KernelStep> exitSteps() {
+        return EXIT_STEPS;
+    }
+
+    @Override
+    public boolean owesAtExit(Task task) {
+        return false;
+    }
+}
