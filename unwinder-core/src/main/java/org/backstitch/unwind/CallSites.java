@@ -15,6 +15,9 @@ final class CallSites {
     /** The longest without prefixes: {@code ff 94 24 disp32}, {@code call *disp32(%rsp)}. */
     static final int LONGEST = 7;
 
+    /** {@code syscall}, its two bytes as a little-endian number. */
+    static final int SYSTEM_CALL = 0x050f;
+
     private static final int CALL_RELATIVE = 0xe8;
     private static final int CALL_RELATIVE_LENGTH = 5;
     private static final int GROUP_5 = 0xff;

@@ -113,6 +113,13 @@ public final class ElfModule {
         return false;
     }
 
+    /** Whether the bytes before a vaddr are a {@code syscall} instruction. Where the file does not hold them, nothing is proved. */
+    public boolean followsSystemCall(long vaddr) {
+        return elf.bytesAt(vaddr - 2, 2)
+                .map(before -> before.u16(0) == CallSites.SYSTEM_CALL)
+                .orElse(false);
+    }
+
     @Override
     public String toString() {
         return name;

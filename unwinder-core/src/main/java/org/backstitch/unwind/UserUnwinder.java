@@ -322,6 +322,12 @@ public final class UserUnwinder {
                 return end(StopReason.BAD_UNWIND_INFO);
             }
             case UnwindRule.NONE_KIND -> {
+                UnwindInfo rules = rulesBehindSystemCall();
+                if (rules != null && mapping != null) {
+                    int number = rules.find(mapping.vaddr(calleePc) - 1);
+                    RuleDictionary dictionary = rules.dictionary();
+                    return step(dictionary.rule(number), dictionary.saved(number), dictionary.side(number));
+                }
                 if (!stepWithoutRule()) {
                     return end(StopReason.NO_UNWIND_INFO);
                 }
@@ -354,6 +360,20 @@ public final class UserUnwinder {
     private Outcome end(StopReason reason) {
         chain.stop(reason);
         return Outcome.END;
+    }
+
+    /**
+     * The rules for a first frame that no row covers, but a row ends right there, behind a system call: the task is in the kernel, and
+     * where it would go on is not code of the function any more. glibc's {@code __restore_rt} ends so, and functions that end in a
+     * call of {@code exit_group}. A system call leaves the stack as it is, so its own row holds. Null if it is not so.
+     */
+    private @Nullable UnwindInfo rulesBehindSystemCall() {
+        ElfModule module = chain.size == 1 ? moduleAt(frameStep.frame().pc()) : null;
+        if (module == null || mapping == null) {
+            return null;
+        }
+        long vaddr = mapping.vaddr(frameStep.frame().pc());
+        return module.followsSystemCall(vaddr) && module.rules().find(vaddr - 1) != 0 ? module.rules() : null;
     }
 
     /**
