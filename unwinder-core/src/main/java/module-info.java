@@ -5,6 +5,7 @@ module org.backstitch.unwind {
 
     exports org.backstitch.unwind;
     exports org.backstitch.unwind.deferred;
+    exports org.backstitch.unwind.deferred.simulation;
     exports org.backstitch.unwind.machine;
     exports org.backstitch.unwind.table;
 }
