@@ -3,6 +3,7 @@ package org.backstitch.cli;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.cli.output.Output;
 import org.backstitch.elf.dwarf.CallFrameInfo;
 import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.DwarfRegisters;

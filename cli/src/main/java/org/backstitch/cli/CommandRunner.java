@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.cli.output.IoMessages;
+import org.backstitch.cli.output.OutputException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +41,9 @@ final class CommandRunner {
             if (e.readerGone()) {
                 return ExitStatus.DONE;
             }
-            return unusable(IoMessages.line(e));
+            return unusable(String.valueOf(e.getMessage()));
+        } catch (UnusableInputException e) {
+            return unusable(String.valueOf(e.getMessage()));
         } catch (IOException e) {
             return unusable(IoMessages.line(e));
         } catch (MalformedInputException e) {

@@ -5,6 +5,8 @@ import java.io.FileOutputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import org.backstitch.cli.output.Output;
+import org.backstitch.cli.output.PlainText;
 
 /**
  * What a command talks to while it runs: its output, and the person in front of it.

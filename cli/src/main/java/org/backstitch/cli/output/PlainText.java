@@ -1,4 +1,4 @@
-package org.backstitch.cli;
+package org.backstitch.cli.output;
 
 /**
  * Text that may come from a stranger's file, made safe for a line of text.
@@ -6,11 +6,11 @@ package org.backstitch.cli;
  * <p>A symbol, a comm or a path can hold any bytes: a newline would make a second record, an escape sequence would talk to the
  * terminal.
  */
-final class PlainText {
+public final class PlainText {
     private PlainText() {}
 
     /** The text with its control characters (C0, DEL, C1, and the line separators of Unicode) written as {@code \x0a} or \u005cu2028. */
-    static String oneLine(String text) {
+    public static String oneLine(String text) {
         int i = 0;
         while (i < text.length() && !isControl(text.charAt(i))) {
             i++;

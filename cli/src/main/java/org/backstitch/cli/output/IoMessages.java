@@ -1,4 +1,4 @@
-package org.backstitch.cli;
+package org.backstitch.cli.output;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -12,14 +12,11 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** What an I/O exception says, in the words of a person. */
-final class IoMessages {
+public final class IoMessages {
     private IoMessages() {}
 
     /** The whole line: {@code FILE: WHAT IS WRONG}, or only the latter where no file is known. */
-    static String line(IOException e) {
-        if (e instanceof UnusableInputException || e instanceof OutputException) {
-            return String.valueOf(e.getMessage());
-        }
+    public static String line(IOException e) {
         if (e instanceof FileSystemException fse && fse.getFile() != null) {
             return fse.getFile() + ": " + reason(e);
         }
@@ -27,7 +24,7 @@ final class IoMessages {
     }
 
     /** What is wrong, without the file. */
-    static String reason(IOException e) {
+    public static String reason(IOException e) {
         return switch (e) {
             case NoSuchFileException _ -> "no such file or directory";
             case AccessDeniedException _ -> "permission denied";

@@ -1,4 +1,4 @@
-package org.backstitch.cli;
+package org.backstitch.cli.output;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

@@ -1,4 +1,4 @@
-package org.backstitch.cli;
+package org.backstitch.cli.output;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;

@@ -1,4 +1,4 @@
-package org.backstitch.cli;
+package org.backstitch.cli.output;
 
 import java.io.IOException;
 import java.io.OutputStream;
