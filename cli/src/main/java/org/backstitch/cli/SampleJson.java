@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import org.backstitch.cli.output.Output;
 import org.backstitch.recording.Frame;
 import org.backstitch.recording.ResolvedSample;
 import org.backstitch.unwind.FrameOrigin;

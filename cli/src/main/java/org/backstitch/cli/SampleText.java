@@ -1,6 +1,8 @@
 package org.backstitch.cli;
 
 import java.io.IOException;
+import org.backstitch.cli.output.Output;
+import org.backstitch.cli.output.PlainText;
 import org.backstitch.recording.Frame;
 import org.backstitch.recording.ResolvedSample;
 import org.backstitch.unwind.StopReason;

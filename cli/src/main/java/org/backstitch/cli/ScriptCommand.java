@@ -3,6 +3,7 @@ package org.backstitch.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Supplier;
+import org.backstitch.cli.output.Output;
 import org.backstitch.recording.BatchWorker;
 import org.backstitch.recording.Recording;
 import org.backstitch.recording.RecordingOptions;
