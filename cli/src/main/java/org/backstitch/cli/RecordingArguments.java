@@ -51,6 +51,16 @@ final class RecordingArguments {
         return Recording.open(path, options);
     }
 
+    /** Sums a recording's samples up by stack, and shows a person how far it has come. */
+    static SampleSums sum(Recording recording, Session session) throws IOException {
+        SampleSums sums = new SampleSums();
+        try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {
+            recording.process(sums::worker, _ -> {}, progress::reached);
+        }
+        sums.addUp();
+        return sums;
+    }
+
     /** Says what came of a recording: the counts, then whatever was out of order. */
     static void summarize(Recording recording, long nanoseconds, Session session) {
         RecordingSummary summary = recording.summary();

@@ -12,6 +12,8 @@ final class Subcommands {
     static SequencedMap<String, Supplier<Subcommand>> all() {
         SequencedMap<String, Supplier<Subcommand>> commands = new LinkedHashMap<>();
         commands.put("script", ScriptCommand::new);
+        commands.put("fold", FoldCommand::new);
+        commands.put("flame", FlameCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("kernel", KernelCommand::new);
         return commands;

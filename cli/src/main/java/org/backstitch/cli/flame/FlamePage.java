@@ -16,7 +16,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.backstitch.cli.output.Output;
 import org.jspecify.annotations.Nullable;
 
@@ -79,10 +78,10 @@ public final class FlamePage {
             json.writeStringField("title", heading.title());
             writeStrings(json, "facts", heading.facts());
             json.writeStringField("unit", heading.unit());
+            StackFrame[] sorted = sorted(frames);
             Map<String, Integer> dsos = new LinkedHashMap<>();
             json.writeArrayFieldStart("frames");
-            for (int i = 0; i < frames.size(); i++) {
-                StackFrame frame = frames.frame(i);
+            for (StackFrame frame : sorted) {
                 Integer dso = dsos.putIfAbsent(frame.dso(), dsos.size());
                 json.writeString(frame.label());
                 json.writeNumber(dso == null ? dsos.size() - 1 : dso);
@@ -95,7 +94,7 @@ public final class FlamePage {
             }
             json.writeEndArray();
             writeStrings(json, "dsos", dsos.keySet());
-            json.writeStringField("nodes", Base64.getEncoder().encodeToString(nodes(tree, frames)));
+            json.writeStringField("nodes", Base64.getEncoder().encodeToString(nodes(tree, ranks(sorted, frames))));
             json.writeEndObject();
         }
     }
@@ -108,27 +107,40 @@ public final class FlamePage {
         json.writeEndArray();
     }
 
+    /** The frames by name: a page must not depend on the order in which threads met them. */
+    private static StackFrame[] sorted(FrameTable frames) {
+        StackFrame[] sorted = new StackFrame[frames.size()];
+        Arrays.setAll(sorted, frames::frame);
+        Arrays.sort(
+                sorted,
+                Comparator.comparing(StackFrame::label)
+                        .thenComparing(StackFrame::dso)
+                        .thenComparing(StackFrame::kind)
+                        .thenComparing(frame -> frame.name() == null));
+        return sorted;
+    }
+
+    /** For each frame's number in the table its place among the sorted. */
+    private static int[] ranks(StackFrame[] sorted, FrameTable frames) {
+        int[] rank = new int[sorted.length];
+        for (int i = 0; i < sorted.length; i++) {
+            rank[frames.number(sorted[i])] = i;
+        }
+        return rank;
+    }
+
     /**
      * The nodes below the root in preorder, siblings by name: for each three unsigned LEB128 numbers, namely how many levels its
      * parent lies above the node before it (0: that node is the parent), its frame, and its count.
      */
-    private static byte[] nodes(StackTree tree, FrameTable frames) {
-        Comparator<StackFrame> order = Comparator.comparing(StackFrame::label)
-                .thenComparing(StackFrame::dso)
-                .thenComparing(StackFrame::kind);
-        Integer[] sorted = IntStream.range(0, frames.size()).boxed().toArray(Integer[]::new);
-        Arrays.sort(sorted, Comparator.comparing(frames::frame, order));
-        int[] rank = new int[sorted.length];
-        for (int i = 0; i < sorted.length; i++) {
-            rank[sorted[i]] = i;
-        }
+    private static byte[] nodes(StackTree tree, int[] rank) {
         ChildLists children = new ChildLists(tree, rank);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         int levels = 0;
         int node = children.first(StackTree.ROOT);
         while (node != ChildLists.NONE) {
             writeNumber(bytes, levels);
-            writeNumber(bytes, tree.frame(node));
+            writeNumber(bytes, rank[tree.frame(node)]);
             writeNumber(bytes, tree.count(node));
             levels = 0;
             int next = children.first(node);

@@ -1,0 +1,101 @@
+package org.backstitch.cli;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.backstitch.cli.flame.FrameTable;
+import org.backstitch.cli.flame.StackFrame;
+import org.backstitch.cli.flame.StackTree;
+import org.backstitch.recording.BatchWorker;
+import org.backstitch.recording.Frame;
+import org.backstitch.recording.ResolvedSample;
+
+/**
+ * The samples of a recording summed up by stack: each worker has a tree of its own, and at the end they are added up. The sums do
+ * not depend on which worker took which sample.
+ */
+final class SampleSums {
+    private final List<Worker> workers = new ArrayList<>();
+    private final StackTree tree = new StackTree();
+    private final FrameTable frames = new FrameTable();
+
+    /** A worker, for {@link org.backstitch.recording.Recording#process}: it has nothing to deliver before the end. */
+    BatchWorker<Boolean> worker() {
+        Worker worker = new Worker();
+        workers.add(worker);
+        return worker;
+    }
+
+    /** Adds up what the workers have; called once, when they are done. */
+    void addUp() {
+        for (Worker worker : workers) {
+            int[] numbers = new int[worker.frames.size()];
+            Arrays.setAll(numbers, number -> frames.number(worker.frames.frame(number)));
+            tree.addAll(worker.tree, number -> numbers[number]);
+        }
+        workers.clear();
+    }
+
+    /** The sums. */
+    StackTree tree() {
+        return tree;
+    }
+
+    /** What the tree's frames are. */
+    FrameTable frames() {
+        return frames;
+    }
+
+    private static final class Worker implements BatchWorker<Boolean> {
+        private static final int NONE = -1;
+
+        private final StackTree tree = new StackTree();
+        private final FrameTable frames = new FrameTable();
+
+        /** The table's number of a frame, by the id that it has for this worker. */
+        private int[] numbers = {};
+
+        private int[] stack = new int[256];
+        private String lastComm = "";
+        private int lastProcess = NONE;
+
+        @Override
+        public void sample(ResolvedSample sample) {
+            int size = sample.size();
+            if (size >= stack.length) {
+                stack = new int[2 * size];
+            }
+            String comm = sample.comm();
+            if (lastProcess == NONE || !comm.equals(lastComm)) {
+                lastComm = comm;
+                lastProcess = frames.number(StackFrame.process(comm));
+            }
+            stack[0] = lastProcess;
+            for (int i = 0; i < size; i++) {
+                stack[size - i] = number(sample.frame(i));
+            }
+            tree.add(stack, size + 1, 1);
+        }
+
+        private int number(Frame frame) {
+            int id = frame.id();
+            if (id >= numbers.length) {
+                int known = numbers.length;
+                numbers = Arrays.copyOf(numbers, Math.max(id + 1, 2 * known));
+                Arrays.fill(numbers, known, numbers.length, NONE);
+            }
+            int number = numbers[id];
+            if (number == NONE) {
+                StackFrame.Kind kind = frame.isKernel() ? StackFrame.Kind.KERNEL : StackFrame.Kind.USER;
+                number = frames.number(new StackFrame(frame.symbol(), frame.dso(), kind));
+                numbers[id] = number;
+            }
+            return number;
+        }
+
+        @Override
+        public Boolean finishBatch() {
+            return true;
+        }
+    }
+}
