@@ -8,7 +8,7 @@ import java.util.Arrays;
  * doubling up to a bound.
  */
 final class OpenEntries {
-    static final int BYTES = 85;
+    static final int BYTES = 86;
     static final int NONE = -1;
 
     private final int max;
@@ -24,6 +24,7 @@ final class OpenEntries {
     private int[] firstWaiting = new int[16];
     private int[] lastWaiting = new int[16];
     private boolean[] claimed = new boolean[16];
+    private boolean[] exited = new boolean[16];
 
     private final Buckets byKey = new Buckets();
     private final Buckets byTask = new Buckets();
@@ -78,6 +79,7 @@ final class OpenEntries {
         firstWaiting[entry] = NONE;
         lastWaiting[entry] = NONE;
         claimed[entry] = false;
+        exited[entry] = false;
         insert(entry);
         append(entry);
         return entry;
@@ -146,6 +148,14 @@ final class OpenEntries {
 
     void claim(int entry) {
         claimed[entry] = true;
+    }
+
+    boolean hasExited(int entry) {
+        return exited[entry];
+    }
+
+    void setExited(int entry) {
+        exited[entry] = true;
     }
 
     /** How many losses had been announced when the first of the samples that wait now was taken. */
@@ -235,6 +245,7 @@ final class OpenEntries {
         firstWaiting = Arrays.copyOf(firstWaiting, capacity);
         lastWaiting = Arrays.copyOf(lastWaiting, capacity);
         claimed = Arrays.copyOf(claimed, capacity);
+        exited = Arrays.copyOf(exited, capacity);
         newer = Arrays.copyOf(newer, capacity);
         older = Arrays.copyOf(older, capacity);
         // A task's entries must stay in the order in which they were added, and places are not in that order.

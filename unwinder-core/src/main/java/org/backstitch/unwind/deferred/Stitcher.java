@@ -11,7 +11,7 @@ import java.util.Arrays;
  * the stitcher never looks behind them.
  *
  * <p><b>What waits.</b> A sample that asked for a callchain waits for the record, and every later sample waits behind it. The wait
- * ends when the record comes, or when it is certain that it never will: the task exits, its program is replaced by an exec, the
+ * ends when the record comes, or when it is certain that it never will: the task is gone, its program is replaced by an exec, the
  * data ends, or the task has gone on to {@value #OPEN_ENTRIES} other entries (entries of a task follow each other; more than one
  * is allowed for clocks that disagree between CPUs). That last rule needs times and task ids: without them
  * ({@code orderedTasks} false) no such conclusion is drawn.
@@ -108,12 +108,12 @@ public final class Stitcher {
      */
     public void request(long sample, int pid, int tid, long cookie) {
         checkOpen();
-        if (tid != DeferredIndex.UNKNOWN_ID && exited[exitedSlot(tid)] == tid) {
-            decided(sample, Deferral.LOST_EXIT, NO_CHAIN);
-            return;
-        }
         int entry = entries.find(tid, cookie);
         if (entry == NONE) {
+            if (tid != DeferredIndex.UNKNOWN_ID && exited[exitedSlot(tid)] == tid) {
+                decided(sample, Deferral.LOST_EXIT, NO_CHAIN);
+                return;
+            }
             entry = open(pid, tid, cookie);
         }
         if (entries.chain(entry) != NO_CHAIN) {
@@ -145,8 +145,11 @@ public final class Stitcher {
         if (chain < 0) {
             throw new IllegalArgumentException("a negative handle: " + chain);
         }
-        forgetExit(tid);
         int entry = entries.find(tid, cookie);
+        if (entry == NONE) {
+            // A new entry of a task that was taken for gone: its beginning has been missed.
+            forgetExit(tid);
+        }
         switch (policy) {
             case COOKIE -> {
                 if (entry == NONE) {
@@ -185,8 +188,33 @@ public final class Stitcher {
         release();
     }
 
-    /** A task ends: whatever it asks for from here on, nothing will come. */
-    public void exit(int tid) {
+    /**
+     * A task ends: whatever it asks for from here on, nothing will come.
+     *
+     * <p>What it has asked for before may still come if the events are a CPU's: Linux takes a task's own events away, and says so with
+     * the record of the exit, before it makes up for the late callchain that is still owed ({@code do_exit} in
+     * {@code kernel/exit.c}).
+     *
+     * @param last whether nothing of this task can follow: the events are its own
+     */
+    public void exit(int tid, boolean last) {
+        checkOpen();
+        if (tid == DeferredIndex.UNKNOWN_ID) {
+            return;
+        }
+        for (int entry = entries.firstOfTask(tid), next; entry != NONE; entry = next) {
+            next = entries.nextOfTask(entry);
+            entries.setExited(entry);
+            if (last) {
+                close(entry, Deferral.LOST_EXIT);
+            }
+        }
+        exited[exitedSlot(tid)] = tid;
+        release();
+    }
+
+    /** A task begins, perhaps with the id of one that has ended, of which nothing can follow then. */
+    public void fork(int tid) {
         checkOpen();
         if (tid == DeferredIndex.UNKNOWN_ID) {
             return;
@@ -195,14 +223,8 @@ public final class Stitcher {
             next = entries.nextOfTask(entry);
             close(entry, Deferral.LOST_EXIT);
         }
-        exited[exitedSlot(tid)] = tid;
-        release();
-    }
-
-    /** A task begins, perhaps with the id of one that has ended. */
-    public void fork(int tid) {
-        checkOpen();
         forgetExit(tid);
+        release();
     }
 
     /** The kernel says that records were lost. */
@@ -271,8 +293,13 @@ public final class Stitcher {
 
     private void close(int entry, Deferral reason) {
         boolean unexplained = reason == Deferral.LOST || reason == Deferral.LOST_END_OF_DATA;
-        boolean overflowed = unexplained && losses > entries.lossesBefore(entry);
-        decideWaiting(entry, overflowed ? Deferral.LOST_OVERFLOW : reason, NO_CHAIN);
+        Deferral verdict = reason;
+        if (entries.hasExited(entry) && reason != Deferral.LOST_GIVEN_UP) {
+            verdict = Deferral.LOST_EXIT;
+        } else if (unexplained && losses > entries.lossesBefore(entry)) {
+            verdict = Deferral.LOST_OVERFLOW;
+        }
+        decideWaiting(entry, verdict, NO_CHAIN);
         if (entries.chain(entry) != NO_CHAIN && !entries.isClaimed(entry)) {
             counts.countRecords(0, 1, 0);
         }

@@ -5,8 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -24,6 +28,7 @@ class JoinPropertiesTest {
         RECORD,
         EXEC,
         EXIT,
+        LAST_EXIT,
         FORK
     }
 
@@ -43,6 +48,7 @@ class JoinPropertiesTest {
                                 Tuple.of(6, Kind.RECORD),
                                 Tuple.of(1, Kind.EXEC),
                                 Tuple.of(1, Kind.EXIT),
+                                Tuple.of(1, Kind.LAST_EXIT),
                                 Tuple.of(1, Kind.FORK)),
                         Arbitraries.integers().between(0, 5),
                         Arbitraries.integers().between(0, 3))
@@ -61,82 +67,107 @@ class JoinPropertiesTest {
                 case REQUEST -> stitcher.request(i, h.pid(), h.task(), h.cookie());
                 case RECORD -> stitcher.record(h.pid(), h.task(), h.cookie(), i);
                 case EXEC -> stitcher.exec(h.pid());
-                case EXIT -> stitcher.exit(h.task());
+                case EXIT -> stitcher.exit(h.task(), false);
+                case LAST_EXIT -> stitcher.exit(h.task(), true);
                 case FORK -> stitcher.fork(h.task());
             }
         }
         stitcher.end();
     }
 
-    /** What the rule says, word by word, with no thought of speed or memory, where order between cookies means nothing. */
-    private static Outcome expected(List<Happening> history, int sample) {
-        Happening asked = history.get(sample);
-        if (asked.kind() == Kind.SAMPLE) {
-            return new Outcome(Deferral.NO, Stitcher.NO_CHAIN);
-        }
-        Outcome stitched = null;
-        for (int i = sample - 1; i >= 0; i--) {
-            Happening h = history.get(i);
-            if (ends(h, asked)) {
-                boolean gone = h.kind() == Kind.EXIT
-                        && history.subList(i, sample).stream()
-                                .noneMatch(later -> later.task() == asked.task()
-                                        && (later.kind() == Kind.FORK || later.kind() == Kind.RECORD));
-                if (gone) {
-                    return new Outcome(Deferral.LOST_EXIT, Stitcher.NO_CHAIN);
-                }
-                break;
-            }
-            if (h.equals(new Happening(Kind.RECORD, asked.task(), asked.cookie()))) {
-                stitched = new Outcome(Deferral.STITCHED, i);
-            }
-        }
-        if (stitched == null && exitedBefore(history, sample)) {
-            return new Outcome(Deferral.LOST_EXIT, Stitcher.NO_CHAIN);
-        }
-        if (stitched != null) {
-            return stitched;
-        }
-        for (int i = sample + 1; i < history.size(); i++) {
-            Happening h = history.get(i);
-            if (ends(h, asked)) {
-                return new Outcome(h.kind() == Kind.EXIT ? Deferral.LOST_EXIT : Deferral.LOST_EXEC, Stitcher.NO_CHAIN);
-            }
-            if (h.equals(new Happening(Kind.RECORD, asked.task(), asked.cookie()))) {
-                return new Outcome(Deferral.STITCHED, i);
-            }
-        }
-        return new Outcome(Deferral.LOST_END_OF_DATA, Stitcher.NO_CHAIN);
-    }
+    /** What the rules say, with no thought of order, speed or memory; order between cookies means nothing. */
+    private static final class ObviousJoin {
+        private static final class Request {
+            final Happening of;
+            final List<Integer> waiting = new ArrayList<>();
+            int record = -1;
+            boolean exited;
 
-    private static boolean exitedBefore(List<Happening> history, int sample) {
-        for (int i = sample - 1; i >= 0; i--) {
-            Happening h = history.get(i);
-            if (h.task() == history.get(sample).task()) {
+            Request(Happening of) {
+                this.of = of;
+            }
+        }
+
+        final Map<Integer, Outcome> outcomes = new HashMap<>();
+        private final List<Request> requests = new ArrayList<>();
+        private final Set<Integer> gone = new HashSet<>();
+
+        ObviousJoin(List<Happening> history) {
+            for (int i = 0; i < history.size(); i++) {
+                Happening h = history.get(i);
+                int sample = i;
                 switch (h.kind()) {
+                    case SAMPLE -> outcomes.put(i, new Outcome(Deferral.NO, Stitcher.NO_CHAIN));
+                    case REQUEST ->
+                        find(h).or(() -> gone.contains(h.task()) ? Optional.empty() : Optional.of(begin(h)))
+                                .ifPresentOrElse(
+                                        request -> ask(request, sample),
+                                        () -> outcomes.put(sample, new Outcome(Deferral.LOST_EXIT, Stitcher.NO_CHAIN)));
+                    case RECORD -> {
+                        Request request = find(h).orElseGet(() -> {
+                            gone.remove(h.task());
+                            return begin(h);
+                        });
+                        if (request.record < 0) {
+                            request.record = i;
+                            request.waiting.forEach(waiting -> ask(request, waiting));
+                            request.waiting.clear();
+                        }
+                    }
+                    case EXEC -> lose(r -> r.of.pid() == h.pid(), Deferral.LOST_EXEC);
+                    case FORK -> {
+                        lose(r -> r.of.task() == h.task(), Deferral.LOST_EXIT);
+                        gone.remove(h.task());
+                    }
                     case EXIT -> {
-                        return true;
+                        requests.stream().filter(r -> r.of.task() == h.task()).forEach(r -> r.exited = true);
+                        gone.add(h.task());
                     }
-                    case FORK, RECORD -> {
-                        return false;
+                    case LAST_EXIT -> {
+                        lose(r -> r.of.task() == h.task(), Deferral.LOST_EXIT);
+                        gone.add(h.task());
                     }
-                    case SAMPLE, REQUEST, EXEC -> {}
                 }
             }
+            lose(r -> true, Deferral.LOST_END_OF_DATA);
         }
-        return false;
-    }
 
-    private static boolean ends(Happening h, Happening asked) {
-        return (h.kind() == Kind.EXEC && h.pid() == asked.pid()) || (h.kind() == Kind.EXIT && h.task() == asked.task());
+        private Optional<Request> find(Happening h) {
+            return requests.stream()
+                    .filter(r -> r.of.task() == h.task() && r.of.cookie() == h.cookie())
+                    .findFirst();
+        }
+
+        private Request begin(Happening h) {
+            Request request = new Request(h);
+            requests.add(request);
+            return request;
+        }
+
+        private void ask(Request request, int sample) {
+            if (request.record < 0) {
+                request.waiting.add(sample);
+            } else {
+                outcomes.put(sample, new Outcome(Deferral.STITCHED, request.record));
+            }
+        }
+
+        private void lose(Predicate<Request> which, Deferral reason) {
+            for (Request request : requests.stream().filter(which).toList()) {
+                Deferral verdict = request.exited ? Deferral.LOST_EXIT : reason;
+                request.waiting.forEach(sample -> outcomes.put(sample, new Outcome(verdict, Stitcher.NO_CHAIN)));
+                requests.remove(request);
+            }
+        }
     }
 
     @Property(tries = 3000)
     void everySampleLeavesOnceInOrderWithTheOutcomeThatTheRuleGives(@ForAll("anything") List<Happening> history) {
         List<Integer> order = new ArrayList<>();
+        ObviousJoin obvious = new ObviousJoin(history);
         Stitcher stitcher = new Stitcher(JoinPolicy.COOKIE, false, 1000, (sample, deferral, chain) -> {
             order.add((int) sample);
-            assertEquals(expected(history, (int) sample), new Outcome(deferral, chain), () -> "sample " + sample);
+            assertEquals(obvious.outcomes.get((int) sample), new Outcome(deferral, chain), () -> "sample " + sample);
         });
         feed(stitcher, history);
         assertEquals(samplesOf(history), order);

@@ -117,7 +117,7 @@ class StitcherTest {
         Stitcher stitcher = stitcher();
         stitcher.request(1, 10, 10, 7);
         stitcher.request(2, 10, 11, 9);
-        stitcher.exit(10);
+        stitcher.exit(10, true);
         assertOut("1 lost:exit");
         stitcher.request(3, 10, 10, 7);
         stitcher.record(10, 11, 9, 900);
@@ -126,6 +126,36 @@ class StitcherTest {
         stitcher.request(4, 10, 10, 7);
         stitcher.record(10, 10, 7, 701);
         assertOut("4 stitched 701");
+    }
+
+    /**
+     * A recording of every CPU by Linux 7.2: the sample's request is pending when the task exits, its record follows the record of the
+     * exit by a fifth of a millisecond. (The task's own events would be gone by then.)
+     */
+    @Test
+    void aRecordMayFollowTheExitOfItsTask() {
+        Stitcher stitcher = stitcher();
+        stitcher.request(1, 248, 248, 11257109282818L);
+        stitcher.exit(248, false);
+        assertOut();
+        stitcher.record(248, 248, 11257109282818L, 700);
+        assertOut("1 stitched 700");
+        stitcher.request(2, 248, 248, 11257109282819L);
+        assertOut("2 lost:exit");
+    }
+
+    @Test
+    void theReasonOfALossIsTheExitThoughItIsNoticedLater() {
+        Stitcher stitcher = stitcher();
+        stitcher.request(1, 10, 10, 1);
+        stitcher.exit(10, false);
+        stitcher.request(2, 11, 11, 1);
+        stitcher.exit(11, false);
+        stitcher.request(3, 12, 12, 1);
+        stitcher.fork(10);
+        assertOut("1 lost:exit");
+        stitcher.end();
+        assertOut("2 lost:exit", "3 lost:end-of-data");
     }
 
     @Test

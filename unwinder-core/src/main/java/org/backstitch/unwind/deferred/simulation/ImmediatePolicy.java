@@ -4,10 +4,14 @@ import java.util.List;
 
 /** The old way: the user stack is unwound in the interrupt, which must not fault; at an absent page the callchain ends. */
 final class ImmediatePolicy implements DeferralPolicy {
+    /**
+     * {@code do_exit} of Linux 6.19: the late part is made up for behind {@code perf_event_exit_task}, when the task's own events are
+     * gone already.
+     */
     static final List<KernelStep> EXIT_STEPS = List.of(
             KernelStep.EXIT_SIGNALS,
-            KernelStep.EXIT_UNWIND,
             KernelStep.EXIT_EVENTS,
+            KernelStep.EXIT_UNWIND,
             KernelStep.EXIT_MM,
             KernelStep.EXIT_TASK_WORK,
             KernelStep.EXIT_DEAD);

@@ -61,6 +61,7 @@ public record Judgement(List<Answer> answers, StitchCounts counts) {
         Map<Integer, SimulatedRecord.Sample> samples = new HashMap<>();
         Map<Integer, SimulatedRecord.Deferred> late = new HashMap<>();
         boolean cookies = recording.config().protocol() != Protocol.RFC2017;
+        boolean ownEvents = recording.config().events().stream().allMatch(EventSpec::perTask);
         Stitcher stitcher = new Stitcher(
                 cookies ? JoinPolicy.COOKIE : JoinPolicy.RFC2017,
                 true,
@@ -94,7 +95,7 @@ public record Judgement(List<Answer> answers, StitchCounts counts) {
                     }
                 }
                 case SimulatedRecord.Fork _ -> stitcher.fork(origin.tid());
-                case SimulatedRecord.Exit _ -> stitcher.exit(origin.tid());
+                case SimulatedRecord.Exit _ -> stitcher.exit(origin.tid(), ownEvents);
                 case SimulatedRecord.Lost _ -> stitcher.recordsLost();
                 case SimulatedRecord.Mmap _ -> {}
             }

@@ -54,10 +54,10 @@ public enum KernelStep {
     IRET(false),
     /** The task begins to exit ({@code PF_EXITING}). */
     EXIT_SIGNALS(true),
-    /** Linux 6.19: the late part that is still owed is taken now, while there is a stack. */
-    EXIT_UNWIND(true),
     /** The task's events go: {@code PERF_RECORD_EXIT}. */
     EXIT_EVENTS(true),
+    /** Linux 6.19: the late part that is still owed is taken now, while there is a stack. */
+    EXIT_UNWIND(true),
     /** The task's memory goes. */
     EXIT_MM(true),
     /** The task's works are run for the last time; none can be added any more. */
