@@ -59,11 +59,12 @@ public final class FlameCommand implements Subcommand {
         addIfKnown(facts, features.hostName());
         String release = features.osRelease();
         addIfKnown(facts, release == null ? null : "Linux " + release);
+        List<String> command = features.commandLine();
+        // perf record [OPTIONS] -- PROGRAM [ARGUMENTS]
+        List<String> program = command.subList(command.indexOf("--") + 1, command.size());
         Path file = path.getFileName();
-        String title = features.commandLine().isEmpty()
-                ? (file == null ? path : file).toString()
-                : String.join(" ", features.commandLine());
-        return new FlamePage.Heading(title, facts, "samples");
+        String title = program.isEmpty() ? (file == null ? path : file).toString() : String.join(" ", program);
+        return new FlamePage.Heading(title, String.join(" ", command), facts, "samples");
     }
 
     private static void addIfKnown(List<String> facts, @Nullable String fact) {

@@ -32,10 +32,11 @@ public final class FlamePage {
      * What stands above the graph.
      *
      * @param title what was recorded; also the title of the document
+     * @param command how it was recorded, in full
      * @param facts short statements about the samples, such as {@code 3,670 samples}
      * @param unit what the counts count, in the plural
      */
-    public record Heading(String title, List<String> facts, String unit) {
+    public record Heading(String title, String command, List<String> facts, String unit) {
         public Heading {
             facts = List.copyOf(facts);
         }
@@ -76,6 +77,7 @@ public final class FlamePage {
             json.setCharacterEscapes(new ScriptSafe());
             json.writeStartObject();
             json.writeStringField("title", heading.title());
+            json.writeStringField("command", heading.command());
             writeStrings(json, "facts", heading.facts());
             json.writeStringField("unit", heading.unit());
             StackFrame[] sorted = sorted(frames);

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   // ---- The data -------------------------------------------------------------------------------------------------------
-  // title, facts (strings), unit; frames: [label, number of dso, kind (0 process, 1 user, 2 kernel)]...; dsos: paths;
+  // title, command, facts (strings), unit; frames: [label, number of dso, kind (0 process, 1 user, 2 kernel)]...; dsos: paths;
   // nodes: base64 of LEB128 triples in preorder: levels from the node before up to the parent, frame, count.
   const data = JSON.parse(document.getElementById("data").textContent);
   const PROCESS = 0, KERNEL = 2;
@@ -121,12 +121,14 @@
   function mix() {
     const base = dark ? 0.50 : 0.83;
     const tint = i => {
-      const spread = hash(label(i)) - 0.5;
+      const spread = hash(label(i)) - 0.5, other = hash(label(i) + "~") - 0.5;
       const dso = data.dsos[dsoOf(i)];
       if (kindOf(i) === PROCESS) return [dark ? 0.42 : 0.87, 0.012, 260];
       if (kindOf(i) === KERNEL) return [base + 0.06 * spread, dark ? 0.11 : 0.115, 57 + 22 * spread];
       if (dso === "[unknown]") return [base + 0.04 * spread, 0.006, 260];
-      return [base + 0.06 * spread, dark ? 0.085 : 0.088, (hueOfDso.get(dsoOf(i)) ?? 248) + 12 * spread];
+      // The more of the time a file takes, the further its functions may differ.
+      const share = all === 0 ? 0 : weightOfDso[dsoOf(i)] / all;
+      return [base + (0.05 + 0.05 * share) * other, dark ? 0.085 : 0.088, (hueOfDso.get(dsoOf(i)) ?? 248) + (14 + 50 * share) * spread];
     };
     paints = [];
     faded = [];
@@ -549,7 +551,7 @@
       button.type = "button";
       button.dataset.query = query;
       button.title = "Search " + query;
-      button.append(swatch, name + " " + percent(weight, all).replace(/\.\d+/, ""));
+      button.append(swatch, name + " " + Math.round(100 * weight / all) + " %");
       button.setAttribute("aria-pressed", String(state.query === query));
       button.addEventListener("click", () => search(state.query === query ? "" : query));
       item.append(button);
@@ -563,6 +565,7 @@
       entry("kernel", oklch(base, 0.12, 57), kernelWeight, exactly([...dsos]));
     }
     for (const dso of dsosByWeight.slice(0, 6)) {
+      if (weightOfDso[dso] < all / 200) break;
       const path = data.dsos[dso];
       const colour = path === "[unknown]" ? oklch(base, 0.006, 260) : oklch(base, 0.10, hueOfDso.get(dso));
       entry(path.slice(path.lastIndexOf("/") + 1), colour, weightOfDso[dso], exactly([path]));
@@ -602,6 +605,7 @@
 
   document.title = data.title;
   byId("title").textContent = data.title;
+  byId("title").title = data.command;
   byId("facts").textContent = data.facts.join("  ·  ");
   extent.style.height = ((tree.deepest + 1) * ROW + 8) + "px";
   const preference = matchMedia("(prefers-color-scheme: dark)");

@@ -94,7 +94,8 @@ class FlamePageTest {
             FlamePage.write(
                     tree,
                     frames,
-                    new FlamePage.Heading("app & <sons>", List.of("100 samples", "cpu-clock"), "samples"),
+                    new FlamePage.Heading(
+                            "app & <sons>", "perf record app", List.of("100 samples", "cpu-clock"), "samples"),
                     output);
         }
         return bytes.toString(StandardCharsets.UTF_8);
