@@ -190,7 +190,7 @@ public final class PerfFile implements AutoCloseable {
         NavigableMap<Integer, Bytes> sections = new TreeMap<>(header.features());
         sections.putAll(metadata.features);
         PerfFeatures features = new PerfFeatures(sections, metadata.buildIds, anomalies);
-        List<PerfEvent> events = named(metadata, features.eventDescriptions());
+        List<PerfEvent> events = named(metadata, features, anomalies);
         for (PerfEvent event : events) {
             long unknown = event.attr().sampleType() & ~SampleType.ALL;
             if (unknown != 0) {
@@ -211,14 +211,20 @@ public final class PerfFile implements AutoCloseable {
         return List.copyOf(events);
     }
 
-    /** Names the events: as an update record says, else as the list of events says, else as perf would. */
-    private static List<PerfEvent> named(Metadata metadata, List<EventDescription> descriptions) {
+    /**
+     * Names the events: as an update record says, else as the list of events says, else as the format of the tracepoint says, else as
+     * perf would.
+     */
+    private static List<PerfEvent> named(Metadata metadata, PerfFeatures features, Anomalies anomalies) {
         List<PerfEvent> events = new ArrayList<>();
         for (EventDescription event : metadata.events) {
             int index = events.size();
             String name = metadata.updatedName(event);
             if (name == null) {
-                name = describedName(event, index, descriptions);
+                name = describedName(event, index, features.eventDescriptions());
+            }
+            if (name == null && event.attr().type() == PerfEventAttr.TYPE_TRACEPOINT) {
+                name = tracepointName(event.attr().config(), features, anomalies);
             }
             if (name == null || name.isEmpty()) {
                 name = EventNames.of(event.attr());
@@ -226,6 +232,19 @@ public final class PerfFile implements AutoCloseable {
             events.add(new PerfEvent(index, name, event.attr(), event.ids()));
         }
         return List.copyOf(events);
+    }
+
+    private static @Nullable String tracepointName(long id, PerfFeatures features, Anomalies anomalies) {
+        Bytes section = features.section(PerfFeatures.TRACING_DATA);
+        if (section == null) {
+            return null;
+        }
+        try {
+            return TracingData.names(section).get(id);
+        } catch (MalformedInputException e) {
+            anomalies.add(Anomalies.Kind.BAD_FEATURE, e.offset(), "tracing data: " + e.reason());
+            return null;
+        }
     }
 
     private static @Nullable String describedName(
@@ -419,6 +438,17 @@ public final class PerfFile implements AutoCloseable {
      */
     public PerfRecord record(long offset) {
         return decoder.decode(offset);
+    }
+
+    /**
+     * Decodes a record of type 17 as the RFC of 2017 meant it: a user callchain that came late, of the record's task, without a
+     * cookie. (Since Linux 5.1 this type is {@link RecordType#KSYMBOL}; nothing in a recording tells which of the two it means.)
+     *
+     * @return with a cookie of 0
+     * @throws MalformedInputException if it is too short for what it should hold
+     */
+    public PerfRecord.CallchainDeferred rfc2017Callchain(long offset) {
+        return decoder.rfc2017Callchain(offset);
     }
 
     /** Unmaps the recording: neither its cursors nor its bytes may be used any more. */

@@ -123,8 +123,26 @@ public sealed interface PerfRecord {
     record Throttle(Header header, SampleId sampleId, boolean on, long time, long id, long streamId)
             implements PerfRecord {}
 
-    /** The value of a counter of a task that ended. */
-    record Read(Header header, SampleId sampleId, int pid, int tid, long value) implements PerfRecord {}
+    /**
+     * A counter of a task that ended. (The kernel refuses counters of tasks that are read in groups.)
+     *
+     * @param value what it counted
+     * @param timeEnabled for how long it was enabled, in nanoseconds; -1 if that was not recorded
+     * @param timeRunning for how long it counted, in nanoseconds; -1 if that was not recorded
+     * @param id the event's instance; -1 if that was not recorded
+     * @param lost how many of its samples were lost; -1 if that was not recorded
+     */
+    record Read(
+            Header header,
+            SampleId sampleId,
+            int pid,
+            int tid,
+            long value,
+            long timeEnabled,
+            long timeRunning,
+            long id,
+            long lost)
+            implements PerfRecord {}
 
     /** Hardware trace was written to the AUX area. */
     record Aux(Header header, SampleId sampleId, long auxOffset, long auxSize, long flags) implements PerfRecord {}

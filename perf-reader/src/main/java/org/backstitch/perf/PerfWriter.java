@@ -223,6 +223,13 @@ public final class PerfWriter implements AutoCloseable {
         feature(number, content(section));
     }
 
+    /** Sets the number of CPUs: {@link PerfFeatures#NRCPUS}. */
+    public void cpuCount(int available, int online) {
+        ByteBuffer section = growable(8);
+        section.putInt(available).putInt(online);
+        feature(PerfFeatures.NRCPUS, content(section));
+    }
+
     /** Sets the command line: {@link PerfFeatures#CMDLINE}. */
     public void commandLine(List<String> words) {
         int size = 4;
@@ -544,13 +551,30 @@ public final class PerfWriter implements AutoCloseable {
      * @param length how many of them
      */
     public void callchainDeferred(SampleId id, long cookie, long[] addresses, int length) throws IOException {
-        if (length > MAX_RECORD_SIZE / 8 - 9) {
-            throw new IllegalArgumentException("a callchain of " + length + " addresses");
-        }
+        checkChain(length);
         begin(RecordType.CALLCHAIN_DEFERRED, RecordMisc.CPU_MODE_USER);
         buffer.putLong(cookie);
         putWords(addresses, length);
         end(id);
+    }
+
+    /**
+     * Writes a callchain that was taken late, as the RFC of 2017 has it: type 17, and no cookie.
+     *
+     * @param addresses innermost first, without markers
+     * @param length how many of them
+     */
+    public void rfc2017Callchain(SampleId id, long[] addresses, int length) throws IOException {
+        checkChain(length);
+        begin(RecordType.KSYMBOL, RecordMisc.CPU_MODE_USER);
+        putWords(addresses, length);
+        end(id);
+    }
+
+    private static void checkChain(int length) {
+        if (length > MAX_RECORD_SIZE / 8 - 9) {
+            throw new IllegalArgumentException("a callchain of " + length + " addresses");
+        }
     }
 
     /** Writes that no record behind this one is older than any record before the previous one of these. */

@@ -31,33 +31,52 @@ final class RecordDecoder {
      * @throws MalformedInputException if it is too short for what it should hold
      */
     PerfRecord decode(long offset) {
-        int type = bytes.i32(offset);
-        int misc = bytes.u16(offset + 4);
-        int size = bytes.u16(offset + 6);
-        if (size < HEADER_SIZE) {
-            throw bytes.malformed(offset + 6, "a record of " + size + " bytes");
-        }
-        bytes.check(offset, size);
-        PerfRecord.Header header = new PerfRecord.Header(offset, type, misc, size);
+        PerfRecord.Header header = header(offset);
+        int type = header.type();
         if (type < 0 || type >= RecordType.USER_TYPE_START) {
-            return decodeTools(header, body(header, size).cursor(0));
+            return decodeTools(header, body(header, header.size()).cursor(0));
         }
-        int event = type == RecordType.SAMPLE
-                ? events.eventOfSample(bytes.segment(), offset, size)
-                : events.eventOfOther(bytes.segment(), offset, size);
-        SampleLayout layout = events.layout(event);
         if (type == RecordType.SAMPLE) {
             return new PerfRecord.Undecoded(header, SampleId.NONE);
         }
-        int trailer = layout == null ? 0 : layout.sampleIdSize;
-        if (size - HEADER_SIZE < trailer) {
+        SampleLayout layout = layout(header);
+        int bodyEnd = header.size() - (layout == null ? 0 : layout.sampleIdSize);
+        if (bodyEnd < HEADER_SIZE) {
             if (!RecordType.isKnown(type)) {
                 return new PerfRecord.Undecoded(header, SampleId.NONE);
             }
             throw bytes.malformed(offset, "a " + RecordType.name(type) + " record too short for its sample_id");
         }
-        SampleId id = sampleId(layout, offset + size);
-        return decodeKernels(header, id, body(header, size - trailer).cursor(0));
+        SampleId id = sampleId(layout, offset + header.size());
+        return decodeKernels(header, id, layout, body(header, bodyEnd).cursor(0));
+    }
+
+    /** Decodes the record at {@code offset} as the late callchain of the RFC of 2017: a count, and so many addresses. */
+    PerfRecord.CallchainDeferred rfc2017Callchain(long offset) {
+        PerfRecord.Header header = header(offset);
+        SampleLayout layout = layout(header);
+        int bodyEnd = header.size() - (layout == null ? 0 : layout.sampleIdSize);
+        if (bodyEnd < HEADER_SIZE) {
+            throw bytes.malformed(offset, "a CALLCHAIN record too short for its sample_id");
+        }
+        return new PerfRecord.CallchainDeferred(
+                header,
+                sampleId(layout, offset + header.size()),
+                0,
+                addresses(body(header, bodyEnd).cursor(0)));
+    }
+
+    private PerfRecord.Header header(long offset) {
+        int size = bytes.u16(offset + 6);
+        if (size < HEADER_SIZE) {
+            throw bytes.malformed(offset + 6, "a record of " + size + " bytes");
+        }
+        bytes.check(offset, size);
+        return new PerfRecord.Header(offset, bytes.i32(offset), bytes.u16(offset + 4), size);
+    }
+
+    private @Nullable SampleLayout layout(PerfRecord.Header header) {
+        return events.layout(events.eventOfOther(bytes.segment(), header.offset(), header.size()));
     }
 
     private Bytes body(PerfRecord.Header header, int end) {
@@ -83,7 +102,8 @@ final class RecordDecoder {
         return back == 0 ? -1 : bytes.i64(end - back);
     }
 
-    private static PerfRecord decodeKernels(PerfRecord.Header header, SampleId id, Cursor in) {
+    private static PerfRecord decodeKernels(
+            PerfRecord.Header header, SampleId id, @Nullable SampleLayout layout, Cursor in) {
         return switch (header.type()) {
             case RecordType.MMAP ->
                 new PerfRecord.Mmap(header, id, in.i32(), in.i32(), in.i64(), in.i64(), in.i64(), string(in));
@@ -107,7 +127,7 @@ final class RecordDecoder {
             case RecordType.EXIT -> new PerfRecord.Exit(header, id, in.i32(), in.i32(), in.i32(), in.i32(), in.i64());
             case RecordType.THROTTLE -> new PerfRecord.Throttle(header, id, true, in.i64(), in.i64(), in.i64());
             case RecordType.UNTHROTTLE -> new PerfRecord.Throttle(header, id, false, in.i64(), in.i64(), in.i64());
-            case RecordType.READ -> new PerfRecord.Read(header, id, in.i32(), in.i32(), in.i64());
+            case RecordType.READ -> counter(header, id, layout == null ? 0 : layout.readFormat, in);
             case RecordType.AUX -> new PerfRecord.Aux(header, id, in.i64(), in.i64(), in.i64());
             case RecordType.ITRACE_START -> new PerfRecord.ItraceStart(header, id, in.i32(), in.i32());
             case RecordType.AUX_OUTPUT_HW_ID -> new PerfRecord.AuxOutputHardwareId(header, id, in.i64());
@@ -155,6 +175,19 @@ final class RecordDecoder {
             throw union.malformed(0, "a build id of " + size + " bytes");
         }
         return new PerfRecord.MappedFile.BuildId(HexFormat.of().formatHex(union.copy(4, size)));
+    }
+
+    private static PerfRecord counter(PerfRecord.Header header, SampleId id, long format, Cursor in) {
+        return new PerfRecord.Read(
+                header,
+                id,
+                in.i32(),
+                in.i32(),
+                in.i64(),
+                (format & ReadFormat.TOTAL_TIME_ENABLED) != 0 ? in.i64() : -1,
+                (format & ReadFormat.TOTAL_TIME_RUNNING) != 0 ? in.i64() : -1,
+                (format & ReadFormat.ID) != 0 ? in.i64() : -1,
+                (format & ReadFormat.LOST) != 0 ? in.i64() : -1);
     }
 
     private static List<PerfRecord.Namespace> namespaces(Cursor in) {

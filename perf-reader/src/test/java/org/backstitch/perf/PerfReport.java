@@ -20,7 +20,7 @@ final class PerfReport {
     private static final Pattern DETAIL = Pattern.compile(
             "^(\\.\\.\\. FP chain|\\.\\.\\.\\.\\. +\\d+: |\\.\\.\\. user regs|\\.\\.\\. intr regs|\\.\\.\\.\\. [A-Z]|\\.\\.\\. ustack"
                     + "|\\.\\.\\. weight| \\. data_src| \\.\\. phys_addr|\\.\\.\\. transaction|\\.\\.\\. sample_read|\\.\\.\\.\\.\\.\\. time "
-                    + "|\\.\\.\\.\\. group nr|\\.\\.\\.\\.\\. id |\\.\\.\\. branch stack| \\.\\.\\. id: |\\.\\.\\. Time (Shift|Mult|Zero)|\\t\\t).*");
+                    + "|\\.\\.\\.\\. group nr|\\.\\.\\.\\.\\. id |\\.\\.\\. branch stack| \\.\\.\\. id: |\\.\\.\\. Time (Shift|Mult|Zero)|\\.\\.\\. (time enabled|time running|id  |lost  )|\\t\\t).*");
 
     private static final Pattern RAW_BYTES = Pattern.compile("^\\.  [0-9a-f]{4}:.*");
 
@@ -97,15 +97,7 @@ final class PerfReport {
 
     /** Records of which only place, size and type are compared. */
     private static final List<String> OPAQUE = List.of(
-            "ATTR",
-            "FEATURE",
-            "EVENT_UPDATE",
-            "CPU_MAP",
-            "BUILD_ID",
-            "TRACING_DATA",
-            "TEXT_POKE",
-            "THREAD_MAP",
-            "READ");
+            "ATTR", "FEATURE", "EVENT_UPDATE", "CPU_MAP", "BUILD_ID", "TRACING_DATA", "TEXT_POKE", "THREAD_MAP");
 
     /** The records of a recording in perf's words, by offset. */
     static SortedMap<Long, String> render(PerfFile file) {
@@ -134,7 +126,7 @@ final class PerfReport {
                 render(sample, file.events().get(sample.eventIndex()).attr(), text);
             } else if (!OPAQUE.contains(RecordType.name(cursor.type()))) {
                 PerfRecord record = file.record(cursor.offset());
-                render(record, text);
+                render(record, file.events(), cursor.eventIndex(), text);
                 if (record instanceof PerfRecord.CallchainDeferred chain
                         && (sampleType(file, cursor.eventIndex()) & SampleType.CALLCHAIN) != 0) {
                     // perf shows the chain only if samples of the same event have one; that of a dummy event do not.
@@ -144,6 +136,12 @@ final class PerfReport {
             records.put(cursor.offset(), text.toString());
         }
         return records;
+    }
+
+    private static void line(StringBuilder text, String name, long value) {
+        if (value != -1) {
+            line(text, name + value);
+        }
     }
 
     private static long sampleType(PerfFile file, int event) {
@@ -258,7 +256,7 @@ final class PerfReport {
         return abi == PerfRegisters.ABI_32 ? "32-bit" : "64-bit";
     }
 
-    private static void render(PerfRecord record, StringBuilder text) {
+    private static void render(PerfRecord record, List<PerfEvent> events, int eventIndex, StringBuilder text) {
         switch (record) {
             case PerfRecord.Mmap r ->
                 text.append(" %d/%d: [%s(%s) @ %s]: %s %s"
@@ -338,7 +336,14 @@ final class PerfReport {
             case PerfRecord.ItraceStart r -> text.append(" pid: %d tid: %d".formatted(r.pid(), r.tid()));
             case PerfRecord.AuxOutputHardwareId r -> text.append(" hw_id: ").append(hex(r.hardwareId()));
             case PerfRecord.Throttle r -> {}
-            case PerfRecord.Read r -> {}
+            case PerfRecord.Read r -> {
+                String event = events.get(eventIndex).name();
+                text.append(": %d %d %s %d".formatted(r.pid(), r.tid(), event, r.value()));
+                line(text, "... time enabled : ", r.timeEnabled());
+                line(text, "... time running : ", r.timeRunning());
+                line(text, "... id           : ", r.id());
+                line(text, "... lost         : ", r.lost());
+            }
             case PerfRecord.TextPoke r -> {}
             case PerfRecord.FinishedRound r -> {}
             case PerfRecord.FinishedInit r -> {}
