@@ -8,12 +8,12 @@ import org.backstitch.cli.output.Output;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfSection;
 import org.backstitch.elf.dwarf.CallFrameInfo;
+import org.backstitch.elf.image.ElfImage;
 import org.backstitch.elf.orc.KernelRelease;
 import org.backstitch.elf.orc.OrcTable;
 import org.backstitch.elf.orc.OrcText;
 import org.backstitch.unwind.table.CfiUnwindInfo;
-import org.backstitch.unwind.table.SavedRegisters;
-import org.backstitch.unwind.table.UnwindRule;
+import org.backstitch.unwind.table.OrcCompiler;
 import org.backstitch.unwind.table.UnwindTable;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +25,9 @@ public final class TablesCommand implements Subcommand {
                 .detail(
                         "Each row says where the canonical frame address (CFA) is from an address on, and where the caller's"
                                 + " registers lie: the words are those of readelf -wF and of objtool.")
-                .operand("FILE", "An ELF file.")
+                .operand(
+                        "FILE",
+                        "An ELF file, or what holds one: vmlinuz, a .ko.xz, a package (FILE.deb!/path names its member).")
                 .flag("--cfi", "Call frame information: .eh_frame, or .debug_frame where there is none (the default).")
                 .flag("--orc", "The kernel's ORC entries, of any version of the format.")
                 .flag("--compiled", "The rules as the unwinder holds them after compiling, with their size in memory.")
@@ -33,7 +35,7 @@ public final class TablesCommand implements Subcommand {
                 .option("--kernel-release", "X.Y", "The kernel that an ORC table without a header was built for.")
                 .example("backstitch tables /bin/true", ".eh_frame, row by row")
                 .example("backstitch tables --section .debug_frame app", "another section")
-                .example("backstitch tables --orc vmlinux", "the kernel's ORC entries")
+                .example("backstitch tables --orc vmlinuz", "the kernel's ORC entries")
                 .example("backstitch tables --compiled libc.so.6", "what the hot loop sees, and what it costs");
     }
 
@@ -52,11 +54,23 @@ public final class TablesCommand implements Subcommand {
                     .orElseThrow(() -> new UsageException("not a kernel release: '" + name + "'"));
         }
         try (Arena arena = Arena.ofShared()) {
-            ElfFile elf = ElfFile.map(arguments.requiredInput("FILE"), arena);
+            String name = arguments.text("FILE").orElseThrow();
+            if (!name.contains("!/")) {
+                arguments.requiredInput("FILE");
+            }
+            ElfImage image = ElfImage.open(name, arena);
+            ElfFile elf = image.elf();
+            KernelRelease known = release != null
+                    ? release
+                    : image.kernelRelease().flatMap(KernelRelease::parse).orElse(null);
             if (orc) {
-                OrcText.write(OrcTable.of(elf, release), session.out());
+                OrcText.write(OrcTable.of(elf, known), session.out());
             } else if (compiled) {
-                printCompiled(elf, session);
+                if (elf.section(".orc_unwind").isPresent()) {
+                    printCompiledOrc(elf, OrcTable.of(elf, known), session);
+                } else {
+                    printCompiled(elf, session);
+                }
             } else {
                 printCfi(elf, section, session);
             }
@@ -89,36 +103,25 @@ public final class TablesCommand implements Subcommand {
     }
 
     private static void printCompiled(ElfFile elf, Session session) throws IOException {
-        CfiUnwindInfo info = CfiUnwindInfo.of(elf);
-        UnwindTable table = info.compile();
-        Output out = session.out();
-        IOException[] refused = new IOException[1];
-        table.forEachRow((start, end, rule, saved, side) -> {
-            try {
-                out.hex(start).append(' ').hex(end).append(' ').append(UnwindRule.toString(rule));
-                if (saved != SavedRegisters.SAME) {
-                    out.append(' ').append(SavedRegisters.toString(saved));
+        CompiledText text = new CompiledText(session.out());
+        text.write(CfiUnwindInfo.of(elf).compile(), "");
+        session.say(text.summary());
+    }
+
+    /** The kernel's tables; of a module that is not linked, section by section. */
+    private static void printCompiledOrc(ElfFile elf, OrcTable table, Session session) throws IOException {
+        CompiledText text = new CompiledText(session.out());
+        if (!table.isRelocatable()) {
+            long end = table.size() == 0 ? 0 : table.address(table.size() - 1) + 1;
+            text.write(OrcCompiler.compile(table, end), "");
+        } else {
+            for (ElfSection section : elf.sections()) {
+                UnwindTable compiled = OrcCompiler.compileSection(table, section.index(), section.size());
+                if (compiled.rows() > 0) {
+                    text.write(compiled, section.name() + "+");
                 }
-                if (side != null) {
-                    out.append(' ').append(side.toString());
-                }
-                out.newline();
-            } catch (IOException e) {
-                refused[0] = e;
             }
-        });
-        if (refused[0] != null) {
-            throw refused[0];
         }
-        int rules = table.dictionary().size() - 1;
-        session.say(
-                "%d rows (%d in the file), %d rules, %d bytes (%d of them the dictionary), %.2f bytes a row of the file"
-                        .formatted(
-                                table.rows(),
-                                table.sourceRows(),
-                                rules,
-                                table.sizeInBytes(),
-                                table.dictionary().sizeInBytes(),
-                                table.sourceRows() == 0 ? 0.0 : (double) table.sizeInBytes() / table.sourceRows()));
+        session.say(text.summary());
     }
 }

@@ -40,23 +40,41 @@ public final class OrcCompiler {
         if (table.isRelocatable()) {
             throw new IllegalArgumentException("the table of a relocatable file has no addresses");
         }
+        return compile(table, 0, table.size(), 0, end);
+    }
+
+    /**
+     * Compiles the rows of one section of a relocatable file, by their offsets in it.
+     *
+     * @param section its number, as {@link OrcTable#section} has it
+     * @param size of the section in bytes: its last row holds up to there
+     * @throws IllegalArgumentException if the table is of a linked file
+     */
+    public static UnwindTable compileSection(OrcTable table, int section, long size) {
+        if (!table.isRelocatable()) {
+            throw new IllegalArgumentException("the table of a linked file has no sections");
+        }
+        long base = (long) section << 32;
+        int from = table.find(base - 1) + 1;
+        int to = table.find(base | 0xffff_ffffL) + 1;
+        return compile(table, from, to, base, base + Math.min(size, 0xffff_ffffL));
+    }
+
+    private static UnwindTable compile(OrcTable table, int from, int to, long base, long end) {
         long[] rules = new long[table.distinctEntries()];
         for (int i = 0; i < rules.length; i++) {
             rules[i] = rule(table.distinctEntry(i));
         }
         UnwindTableBuilder builder = new UnwindTableBuilder();
-        for (int row = 0; row < table.size(); row++) {
-            builder.addRow(table.address(row), rules[table.entryIndex(row)], SavedRegisters.SAME, null);
+        for (int row = from; row < to; row++) {
+            builder.addRow(table.address(row) - base, rules[table.entryIndex(row)], SavedRegisters.SAME, null);
         }
-        if (table.size() > 0) {
-            long first = table.address(0);
-            long last = table.address(table.size() - 1);
+        if (from < to) {
+            long first = table.address(from);
+            long last = table.address(to - 1);
             long behind = Long.compareUnsigned(end, last) > 0 ? end : last + 1;
-            long span = behind - first;
-            builder.addGap(
-                    Long.compareUnsigned(span, UnwindTableBuilder.MAX_SPAN) > 0
-                            ? first + UnwindTableBuilder.MAX_SPAN
-                            : behind);
+            boolean tooFar = Long.compareUnsigned(behind - first, UnwindTableBuilder.MAX_SPAN) > 0;
+            builder.addGap((tooFar ? first + UnwindTableBuilder.MAX_SPAN : behind) - base);
         }
         return builder.build();
     }

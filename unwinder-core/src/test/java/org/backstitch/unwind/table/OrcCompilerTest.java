@@ -154,10 +154,27 @@ class OrcCompilerTest {
     }
 
     @Test
-    void aRelocatableTableHasNoAddresses() {
+    void aRelocatableTableHasSectionsInsteadOfAddresses() {
         String name = "orc/7.2/veth.ko.xz";
-        OrcTable table = OrcTable.of(ElfFile.of(Bytes.of(Fixtures.bytes(name), name)), null);
+        ElfFile elf = ElfFile.of(Bytes.of(Fixtures.bytes(name), name));
+        OrcTable table = OrcTable.of(elf, null);
         assertThrows(IllegalArgumentException.class, () -> OrcCompiler.compile(table, 0x1000));
+        int rows = 0;
+        for (String section : new String[] {".text", ".init.text", ".exit.text"}) {
+            int number = elf.section(section).orElseThrow().index();
+            long size = elf.section(section).orElseThrow().size();
+            UnwindTable compiled = OrcCompiler.compileSection(table, number, size);
+            for (int row = 0; row < table.size(); row++) {
+                if (table.section(row) == number) {
+                    // Of two rows at one place, the one counts that find says.
+                    OrcEntry entry = table.entry(table.find(table.address(row)));
+                    assertEquals(OrcCompiler.rule(entry), compiled.rule(table.sectionOffset(row)));
+                }
+            }
+            rows += compiled.sourceRows();
+        }
+        assertEquals(table.size(), rows);
+        assertEquals(0, OrcCompiler.compileSection(table, 0xffff, 16).rows());
     }
 
     @Test
