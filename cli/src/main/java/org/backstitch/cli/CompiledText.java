@@ -1,6 +1,7 @@
 package org.backstitch.cli;
 
 import java.io.IOException;
+import org.backstitch.cli.output.Output;
 import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
 import org.backstitch.unwind.table.UnwindTable;

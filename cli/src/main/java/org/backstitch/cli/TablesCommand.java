@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
-import org.backstitch.cli.output.Output;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfSection;
 import org.backstitch.elf.dwarf.CallFrameInfo;
