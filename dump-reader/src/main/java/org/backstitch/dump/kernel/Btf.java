@@ -171,15 +171,29 @@ public final class Btf {
     /**
      * The value of an enumerator.
      *
-     * @param enumName the name of the enumeration
+     * @param enumName the name of the enumeration; empty to look through all that have none
      * @return null if there is no such enumeration, or it has no such enumerator
      */
     public @Nullable Long enumerator(String enumName, String name) {
-        int id = largest(enumName, kind -> kind == KIND_ENUM || kind == KIND_ENUM64);
-        if (id == 0) {
-            return null;
-        }
         byte[] wanted = name.getBytes(StandardCharsets.UTF_8);
+        if (!enumName.isEmpty()) {
+            int id = largest(enumName, Btf::isEnumeration);
+            return id == 0 ? null : enumerator(id, wanted);
+        }
+        for (int id = 1; id < offsets.length; id++) {
+            Long value = isEnumeration(kind(id)) && nameOffset(id) == 0 ? enumerator(id, wanted) : null;
+            if (value != null) {
+                return value;
+            }
+        }
+        return null;
+    }
+
+    private static boolean isEnumeration(int kind) {
+        return kind == KIND_ENUM || kind == KIND_ENUM64;
+    }
+
+    private @Nullable Long enumerator(int id, byte[] wanted) {
         boolean wide = kind(id) == KIND_ENUM64;
         int stride = wide ? 12 : 8;
         for (int i = 0; i < elements(id); i++) {
@@ -333,17 +347,43 @@ public final class Btf {
          * @return null if there is no such member
          */
         public @Nullable Member member(String path) {
+            Found found = follow(path);
+            if (found == null) {
+                return null;
+            }
+            int type = resolve(found.type);
+            long size = Btf.this.size(found.type);
+            long bits = found.bitFieldSize != 0 ? found.bitFieldSize : 8 * size;
+            return new Member(
+                    found.bitOffset, bits, size, type != 0 && kind(type) == KIND_ARRAY ? arrayLength(type) : 1);
+        }
+
+        /**
+         * What a member that is a pointer points to.
+         *
+         * @return null if there is no such member, or it is no pointer to a structure
+         */
+        public @Nullable Struct pointee(String path) {
+            Found found = follow(path);
+            int pointer = found == null ? 0 : resolve(found.type);
+            int target = pointer == 0 || kind(pointer) != KIND_PTR ? 0 : resolve(typeId(offsets[pointer] + 8L));
+            return target != 0 && (kind(target) == KIND_STRUCT || kind(target) == KIND_UNION)
+                    ? new Struct(target)
+                    : null;
+        }
+
+        private @Nullable Found follow(String path) {
             int type = id;
             long bitOffset = 0;
-            @Nullable Found found = null;
+            Found found = null;
             for (String step : path.split("\\.", -1)) {
                 int bracket = step.indexOf('[');
                 String name = bracket < 0 ? step : step.substring(0, bracket);
-                found = find(type, name.getBytes(StandardCharsets.UTF_8), 0, new int[] {MAX_MEMBERS_LOOKED_AT});
+                found = find(type, name.getBytes(StandardCharsets.UTF_8), bitOffset, new int[] {MAX_MEMBERS_LOOKED_AT});
                 if (found == null) {
                     return null;
                 }
-                bitOffset += found.bitOffset;
+                bitOffset = found.bitOffset;
                 type = resolve(found.type);
                 if (bracket >= 0) {
                     long index = Long.parseLong(step, bracket + 1, step.length() - 1, 10);
@@ -352,16 +392,11 @@ public final class Btf {
                     }
                     int element = typeId(offsets[type] + TYPE_SIZE);
                     bitOffset += 8 * index * Btf.this.size(element);
-                    found = new Found(found.bitOffset, 0, element);
+                    found = new Found(bitOffset, 0, element);
                     type = resolve(element);
                 }
             }
-            if (found == null) {
-                return null;
-            }
-            long size = Btf.this.size(found.type);
-            long bits = found.bitFieldSize != 0 ? found.bitFieldSize : 8 * size;
-            return new Member(bitOffset, bits, size, type != 0 && kind(type) == KIND_ARRAY ? arrayLength(type) : 1);
+            return found;
         }
 
         /**

@@ -47,8 +47,10 @@ public final class KernelDump {
     private final StackMap stacks;
     private final TaskList.Result tasks;
     private final ModuleList.Result modules;
+    private final GeneratedCode generated;
     private final KernelText text;
     private final InactiveFrame inactiveFrame;
+    private final TracerHooks hooks;
 
     private KernelDump(VmCore core, @Nullable ElfFile vmlinux) {
         this.core = core;
@@ -67,7 +69,9 @@ public final class KernelDump {
         inactiveFrame = new InactiveFrame(kernel);
         tasks = TaskList.read(kernel, cpus, inactiveFrame);
         modules = ModuleList.read(kernel, image.table.format());
-        text = text(image, modules.modules());
+        hooks = new TracerHooks(kernel);
+        generated = GeneratedCode.read(kernel);
+        text = text(image, modules.modules(), generated);
     }
 
     /**
@@ -130,7 +134,7 @@ public final class KernelDump {
         return new ImageTable(OrcTable.read(entries, ips, ipsAddress, header, release), 0);
     }
 
-    private static KernelText text(ImageTable image, List<KernelModule> modules) {
+    private static KernelText text(ImageTable image, List<KernelModule> modules, GeneratedCode generated) {
         KernelText.Builder text = KernelText.builder();
         if (image.table.size() != 0) {
             OrcLookup rows = new OrcLookup(image.table);
@@ -143,6 +147,7 @@ public final class KernelDump {
                 module.text().forEach(range -> text.tables(range.start(), range.end(), rows, 0));
             }
         }
+        generated.addTo(text);
         return text.build();
     }
 
@@ -238,6 +243,10 @@ public final class KernelDump {
                 text.writeBytes(suffix);
             });
         }
+        for (GeneratedCode.BpfCode code : generated.bpf()) {
+            KallsymsTables.writeLine(text, code.start(), 't');
+            text.writeBytes((code.name() + "\t[bpf]\n").getBytes(StandardCharsets.UTF_8));
+        }
         return text.size() == 0 ? null : Bytes.of(text.toByteArray(), core.source() + "(kallsyms)");
     }
 
@@ -272,6 +281,7 @@ public final class KernelDump {
         public StopReason walk(KernelTask task, KernelCallchain chain) {
             CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
             CpuState state = cpu == null ? null : cpu.state();
+            unwinder.setReturnHooks(hooks.of(task, memory));
             if (state != null) {
                 return unwinder.walkRegisters(
                         state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);

@@ -36,11 +36,12 @@ final class VmlinuxSymbols implements SymbolAddresses {
         }
     }
 
-    /** Functions are not looked for by name, but for those of assembly code, which have no type. */
     private boolean isUsable(int symbol) {
-        int type = table.type(symbol);
-        return (type == ElfConstants.STT_NOTYPE || type == ElfConstants.STT_OBJECT)
-                && table.sectionIndex(symbol) != ElfSymbols.UNDEFINED;
+        return switch (table.type(symbol)) {
+            case ElfConstants.STT_NOTYPE, ElfConstants.STT_OBJECT, ElfConstants.STT_FUNC ->
+                table.sectionIndex(symbol) != ElfSymbols.UNDEFINED;
+            default -> false;
+        };
     }
 
     private static int hash(Bytes names, long offset) {
