@@ -91,7 +91,12 @@ final class CompressedCore implements PhysicalMemory {
         }
         long subHeaderBlocks = header.u32(SUB_HEADER_BLOCKS_OFFSET);
         long bitmapBlocks = header.u32(BITMAP_BLOCKS_OFFSET);
-        Bytes subHeader = file.slice(blockSize, subHeaderBlocks == 0 ? 0 : blockSize);
+        Bytes subHeader = file.slice(blockSize, subHeaderBlocks == 0 ? 0 : subHeaderSize(version));
+        if (version < 0 || subHeaderBlocks == 0 && version > 0) {
+            throw header.malformed(
+                    VERSION_OFFSET,
+                    "header version " + version + " with a sub header of " + subHeaderBlocks + " blocks");
+        }
         if (version >= 2 && subHeader.i32(SUB_SPLIT_OFFSET) != 0) {
             throw subHeader.malformed(
                     SUB_SPLIT_OFFSET,
@@ -111,6 +116,18 @@ final class CompressedCore implements PhysicalMemory {
         physBase = subHeaderBlocks == 0 ? null : Long.valueOf(subHeader.i64(0));
         notes = version >= 4 ? notes(subHeader) : List.of();
         info = version >= 3 ? info(subHeader) : null;
+    }
+
+    /** How much of the sub header a version has. QEMU leaves the rest of its block unwritten. */
+    private static int subHeaderSize(int version) {
+        return switch (version) {
+            case 0 -> 8;
+            case 1 -> SUB_SPLIT_OFFSET;
+            case 2 -> SUB_INFO_OFFSET;
+            case 3 -> SUB_NOTES_OFFSET;
+            case 4, 5 -> SUB_NOTES_OFFSET + 16;
+            default -> SUB_MAX_FRAME_OFFSET + 8;
+        };
     }
 
     private static long blocksFor(long bits, int blockSize) {

@@ -243,6 +243,10 @@ public final class KernelDump {
                 text.writeBytes(suffix);
             });
         }
+        for (GeneratedCode.Trampoline trampoline : generated.trampolines()) {
+            KallsymsTables.writeLine(text, trampoline.start(), 't');
+            text.writeBytes("ftrace_trampoline\t[__builtin__ftrace]\n".getBytes(StandardCharsets.UTF_8));
+        }
         for (GeneratedCode.BpfCode code : generated.bpf()) {
             KallsymsTables.writeLine(text, code.start(), 't');
             text.writeBytes((code.name() + "\t[bpf]\n").getBytes(StandardCharsets.UTF_8));
