@@ -19,6 +19,7 @@ final class FlattenedFile implements ByteStore {
     private static final int HEADER_SIZE = 4096;
     private static final int PIECE_HEADER_SIZE = 16;
     private static final long TYPE_FLATTENED = 1;
+    private static final int ELF_MAGIC = 0x464c_457f;
 
     private final String source;
     private final ExtentMap pieces;
@@ -36,7 +37,7 @@ final class FlattenedFile implements ByteStore {
     /**
      * Finds the pieces. Those that a cut-off file has lost are missing; so is everything behind a piece of impossible size.
      *
-     * @throws org.backstitch.bytes.MalformedInputException if the header is of an unknown kind
+     * @throws MalformedInputException if the header is of an unknown kind, or the file is an ELF core and not kdump-compressed
      */
     static FlattenedFile read(Bytes file) {
         file.check(0, HEADER_SIZE);
@@ -57,7 +58,19 @@ final class FlattenedFile implements ByteStore {
             pieces.addOver(offset, file.slice(data, present));
             at = data + present;
         }
-        return new FlattenedFile(file.source() + "(rearranged)", pieces.build());
+        FlattenedFile rearranged = new FlattenedFile(file.source() + "(rearranged)", pieces.build());
+        if (rearranged.startsWith(ELF_MAGIC)) {
+            throw file.malformed(
+                    0, "an ELF core in makedumpfile's flattened format; put it together first (makedumpfile -R)");
+        }
+        return rearranged;
+    }
+
+    private boolean startsWith(int magic) {
+        Extent first = pieces.at(0);
+        return first != null
+                && first.contains(0, Integer.BYTES)
+                && first.bytes().i32(0) == magic;
     }
 
     private static long bigEndian(Bytes file, long offset) {
