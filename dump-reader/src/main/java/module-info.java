@@ -10,4 +10,5 @@ module org.backstitch.dump {
 
     exports org.backstitch.dump;
     exports org.backstitch.dump.kernel;
+    exports org.backstitch.dump.user;
 }

@@ -14,6 +14,7 @@ final class Subcommands {
         commands.put("script", ScriptCommand::new);
         commands.put("fold", FoldCommand::new);
         commands.put("flame", FlameCommand::new);
+        commands.put("core", CoreCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("kernel", KernelCommand::new);
         return commands;

@@ -129,6 +129,11 @@ public final class ElfFile {
         return segments.get().entries();
     }
 
+    /** Whether {@link #segments} has every program header that the file is said to have, rather than what was left of them. */
+    public boolean hasAllSegments() {
+        return segments.get().faults().isEmpty();
+    }
+
     /**
      * The bytes of a segment in the file.
      *

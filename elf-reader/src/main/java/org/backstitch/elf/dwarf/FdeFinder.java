@@ -2,6 +2,7 @@ package org.backstitch.elf.dwarf;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,15 @@ public final class FdeFinder {
 
     /** A finder for a file; for one without call frame information it finds nothing. */
     public static FdeFinder of(ElfFile elf) {
+        return of(elf, Optional.empty());
+    }
+
+    /**
+     * A finder for a file whose {@code .debug_frame} may have been split off.
+     *
+     * @param debug proved to belong to the file; what it says counts after what the file itself says
+     */
+    public static FdeFinder of(ElfFile elf, Optional<ElfFile> debug) {
         List<CallFrameInfo> sections = new ArrayList<>();
         MalformedInputException fault = null;
         for (CallFrameInfo.Flavor flavor : CallFrameInfo.Flavor.values()) {
@@ -37,8 +47,16 @@ public final class FdeFinder {
                 fault = e;
             }
         }
+        boolean inFile = !sections.isEmpty();
+        if (debug.isPresent()) {
+            try {
+                CallFrameInfo.of(debug.get(), CallFrameInfo.Flavor.DEBUG_FRAME).ifPresent(sections::add);
+            } catch (MalformedInputException e) {
+                fault = e;
+            }
+        }
         EhFrameHeader header = null;
-        if (!sections.isEmpty() && sections.getFirst().flavor() == CallFrameInfo.Flavor.EH_FRAME) {
+        if (inFile && sections.getFirst().flavor() == CallFrameInfo.Flavor.EH_FRAME) {
             try {
                 header = EhFrameHeader.find(elf).orElse(null);
             } catch (MalformedInputException e) {

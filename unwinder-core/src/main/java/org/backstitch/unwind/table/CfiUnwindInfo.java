@@ -2,6 +2,7 @@ package org.backstitch.unwind.table;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -49,6 +50,15 @@ public final class CfiUnwindInfo implements UnwindInfo {
     /** The rules of a file, which must stay mapped. */
     public static CfiUnwindInfo of(ElfFile elf) {
         return new CfiUnwindInfo(FdeFinder.of(elf));
+    }
+
+    /**
+     * The rules of a file whose {@code .debug_frame} may have been split off; both files must stay mapped.
+     *
+     * @param debug the separate debug file, proved to belong to the file
+     */
+    public static CfiUnwindInfo of(ElfFile elf, Optional<ElfFile> debug) {
+        return new CfiUnwindInfo(FdeFinder.of(elf, debug));
     }
 
     /** The entries behind the rules. */
