@@ -30,8 +30,13 @@ final class EventDescription {
         return name;
     }
 
-    /** Whether both describe the same event: they have their first id in common. */
-    boolean sharesIdWith(EventDescription other) {
-        return ids.length > 0 && other.ids.length > 0 && ids[0] == other.ids[0];
+    /** Whether its instances have ids. */
+    boolean hasIds() {
+        return ids.length > 0;
+    }
+
+    /** The id of its first instance; it has one. */
+    long firstId() {
+        return ids[0];
     }
 }

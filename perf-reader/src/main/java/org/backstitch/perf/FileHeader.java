@@ -144,7 +144,10 @@ record FileHeader(
                 continue;
             }
             try {
-                features.put(feature, file.slice(file.i64(entry), file.i64(entry + 8)));
+                Bytes section = file.slice(file.i64(entry), file.i64(entry + 8));
+                if (feature > 0) { // Bit 0 is reserved, and never set by perf.
+                    features.put(feature, section);
+                }
             } catch (MalformedInputException e) {
                 anomalies.add(
                         Anomalies.Kind.BAD_FEATURE,

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -216,15 +217,29 @@ public final class PerfFile implements AutoCloseable {
      * perf would.
      */
     private static List<PerfEvent> named(Metadata metadata, PerfFeatures features, Anomalies anomalies) {
+        List<EventDescription> descriptions = features.eventDescriptions();
+        Map<Long, @Nullable String> byId = new HashMap<>();
+        for (EventDescription description : descriptions) {
+            if (description.hasIds()) {
+                byId.putIfAbsent(description.firstId(), description.name());
+            }
+        }
+        Map<Long, String> tracepoints = Map.of();
+        boolean searched = false;
         List<PerfEvent> events = new ArrayList<>();
         for (EventDescription event : metadata.events) {
             int index = events.size();
             String name = metadata.updatedName(event);
-            if (name == null) {
-                name = describedName(event, index, features.eventDescriptions());
+            if (name == null && event.hasIds()) {
+                name = byId.get(event.firstId());
+            }
+            if (name == null && index < descriptions.size()) {
+                name = descriptions.get(index).name();
             }
             if (name == null && event.attr().type() == PerfEventAttr.TYPE_TRACEPOINT) {
-                name = tracepointName(event.attr().config(), features, anomalies);
+                tracepoints = searched ? tracepoints : tracepointNames(features, anomalies);
+                searched = true;
+                name = tracepoints.get(event.attr().config());
             }
             if (name == null || name.isEmpty()) {
                 name = EventNames.of(event.attr());
@@ -234,27 +249,17 @@ public final class PerfFile implements AutoCloseable {
         return List.copyOf(events);
     }
 
-    private static @Nullable String tracepointName(long id, PerfFeatures features, Anomalies anomalies) {
+    private static Map<Long, String> tracepointNames(PerfFeatures features, Anomalies anomalies) {
         Bytes section = features.section(PerfFeatures.TRACING_DATA);
         if (section == null) {
-            return null;
+            return Map.of();
         }
         try {
-            return TracingData.names(section).get(id);
+            return TracingData.names(section);
         } catch (MalformedInputException e) {
             anomalies.add(Anomalies.Kind.BAD_FEATURE, e.offset(), "tracing data: " + e.reason());
-            return null;
+            return Map.of();
         }
-    }
-
-    private static @Nullable String describedName(
-            EventDescription event, int index, List<EventDescription> descriptions) {
-        for (EventDescription description : descriptions) {
-            if (description.sharesIdWith(event)) {
-                return description.name();
-            }
-        }
-        return index < descriptions.size() ? descriptions.get(index).name() : null;
     }
 
     /**

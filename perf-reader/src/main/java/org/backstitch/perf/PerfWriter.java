@@ -81,7 +81,7 @@ public final class PerfWriter implements AutoCloseable {
     private final FileChannel channel;
     private final List<PerfEvent> events;
     private final EventTable table;
-    private final NavigableMap<Integer, byte[]> features = new TreeMap<>();
+    private final NavigableMap<Integer, Bytes> features = new TreeMap<>();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.LITTLE_ENDIAN);
     private final MemorySegment bufferSegment = MemorySegment.ofBuffer(buffer);
 
@@ -129,7 +129,7 @@ public final class PerfWriter implements AutoCloseable {
         }
     }
 
-    private void writeHeader(long dataSize, NavigableMap<Integer, byte[]> sections) throws IOException {
+    private void writeHeader(long dataSize, NavigableMap<Integer, Bytes> sections) throws IOException {
         long[] bits = new long[4];
         for (int feature : sections.keySet()) {
             bits[feature / 64] |= 1L << feature % 64;
@@ -183,11 +183,13 @@ public final class PerfWriter implements AutoCloseable {
     /**
      * Takes over what another recording says about its machine. Left out is what would not be true any more: the list of events is
      * that of this file, the records are not compressed, hardware traces lie elsewhere.
+     *
+     * @param from of a recording that stays open until this writer is closed, which is when the sections are copied
      */
     public void features(PerfFeatures from) {
         for (int number : from.numbers()) {
             Bytes section = from.section(number);
-            if (section == null || section.size() > Integer.MAX_VALUE) {
+            if (section == null) {
                 continue;
             }
             switch (number) {
@@ -197,7 +199,7 @@ public final class PerfWriter implements AutoCloseable {
                         PerfFeatures.AUXTRACE,
                         PerfFeatures.STAT,
                         PerfFeatures.DIR_FORMAT -> {}
-                default -> feature(number, section.copy(0, (int) section.size()));
+                default -> features.put(number, section);
             }
         }
         buildIds(from.buildIds());
@@ -213,7 +215,7 @@ public final class PerfWriter implements AutoCloseable {
         if (number < 1 || number >= FileHeader.FEATURE_BITS) {
             throw new IllegalArgumentException("no feature has the number " + number);
         }
-        features.put(number, section.clone());
+        features.put(number, Bytes.of(section.clone(), "feature " + number));
     }
 
     /** Sets a feature section that is one string: {@link PerfFeatures#HOSTNAME} and others. */
@@ -604,17 +606,17 @@ public final class PerfWriter implements AutoCloseable {
         try (channel) {
             flush();
             long dataEnd = channel.position();
-            NavigableMap<Integer, byte[]> sections = new TreeMap<>(features);
-            sections.put(PerfFeatures.EVENT_DESC, eventDescriptions());
+            NavigableMap<Integer, Bytes> sections = new TreeMap<>(features);
+            sections.put(PerfFeatures.EVENT_DESC, Bytes.of(eventDescriptions(), "events"));
             long at = dataEnd + (long) SECTION_SIZE * sections.size();
-            for (byte[] section : sections.values()) {
+            for (Bytes section : sections.values()) {
                 buffer.putLong(at);
-                buffer.putLong(section.length);
-                at += section.length;
+                buffer.putLong(section.size());
+                at += section.size();
             }
             flush();
-            for (byte[] section : sections.values()) {
-                put(MemorySegment.ofArray(section), 0, section.length);
+            for (Bytes section : sections.values()) {
+                put(section.segment(), 0, section.size());
             }
             flush();
             channel.position(0);
