@@ -1,6 +1,9 @@
 package org.backstitch.cli;
 
 import java.io.IOException;
+import org.backstitch.cli.output.JsonLines;
+import org.backstitch.cli.output.Output;
+import org.backstitch.cli.output.PlainText;
 import org.backstitch.dump.user.Place;
 import org.backstitch.dump.user.ProcessImage;
 import org.backstitch.dump.user.SignalInfo;
