@@ -1,9 +1,11 @@
 package org.backstitch.symbols;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.jspecify.annotations.Nullable;
@@ -138,14 +140,32 @@ public final class Kallsyms implements SymbolIndex {
         return module == 0 ? Optional.empty() : Optional.of(moduleNames[module - 1]);
     }
 
-    /** The address of the first code symbol of that name in the kernel itself; empty if there is none. */
-    public java.util.OptionalLong addressOf(String name) {
-        for (int i = 0; i < starts.length; i++) {
-            if (modules[i] == 0 && nameLengths[i] == name.length() && name(i).equals(name)) {
-                return java.util.OptionalLong.of(starts[i]);
+    /**
+     * The address of a symbol of any kind by its name; of the kernel itself, not of a module. It reads the text again, so it is for a
+     * few questions ({@code _text}), not for many.
+     *
+     * @return the first one of that name; empty if there is none
+     */
+    public OptionalLong addressOf(String name) {
+        byte[] wanted = name.getBytes(StandardCharsets.UTF_8);
+        TextLines line = new TextLines(text);
+        while (line.next()) {
+            boolean good = line.hex() && line.blanks() && line.character() != 0 && line.blanks();
+            long nameOffset = line.position();
+            if (good && line.word() == wanted.length && !line.blanks() && isAt(nameOffset, wanted)) {
+                return OptionalLong.of(line.number());
             }
         }
-        return java.util.OptionalLong.empty();
+        return OptionalLong.empty();
+    }
+
+    private boolean isAt(long offset, byte[] wanted) {
+        for (int i = 0; i < wanted.length; i++) {
+            if (text.u8(offset + i) != (wanted[i] & 0xff)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static final class Reader {
