@@ -17,6 +17,9 @@ import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
+import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
 
 /**
  * A perf.data recording whose samples come out with complete callchains, in the order of time.
@@ -98,6 +101,13 @@ public final class Recording implements AutoCloseable {
         void accept(ResolvedSample sample) throws IOException;
     }
 
+    /** What is done with a recorded stack. */
+    @FunctionalInterface
+    public interface StackConsumer {
+        /** Takes a stack that could be unwound; registers and dump are only good until this returns. */
+        void accept(AddressSpace space, Registers registers, StackDump dump) throws IOException;
+    }
+
     /** What is done with the result of a batch. */
     @FunctionalInterface
     public interface ResultConsumer<R> {
@@ -119,6 +129,17 @@ public final class Recording implements AutoCloseable {
             }
         };
         run(() -> worker, _ -> {}, 1, _ -> {});
+    }
+
+    /** Gives the user stacks of all samples that recorded one, in the order of time, without unwinding them. */
+    public void forEachStack(StackConsumer consumer) throws IOException {
+        SampleOrder order = new SampleOrder(file, index, false);
+        SampleResolver resolver = new SampleResolver(file, index, options, symbols);
+        for (long[] batch = order.next(); batch != null; batch = order.next()) {
+            for (long offset : batch) {
+                resolver.giveStack(offset, consumer);
+            }
+        }
     }
 
     /**

@@ -1,5 +1,6 @@
 package org.backstitch.recording;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.backstitch.perf.Anomalies;
@@ -209,12 +210,7 @@ final class SampleResolver {
             result.userStop = StopReason.MAX_STACK;
             return;
         }
-        registers.clear();
-        for (int register = 0; register < X86_64.COUNT; register++) {
-            if (sample.hasUserRegister(PERF_REGISTERS[register])) {
-                registers.set(register, sample.userRegister(PERF_REGISTERS[register]));
-            }
-        }
+        readRegisters();
         if (isInKernel() && space.find(registers.pc()) == null && areOfReplacedProgram(when, offset)) {
             return;
         }
@@ -227,6 +223,27 @@ final class SampleResolver {
             result.add(chain.pc(i), place, chain.isExact(i), origin.code());
         }
         result.userStop = chain.stop();
+    }
+
+    private void readRegisters() {
+        registers.clear();
+        for (int register = 0; register < X86_64.COUNT; register++) {
+            if (sample.hasUserRegister(PERF_REGISTERS[register])) {
+                registers.set(register, sample.userRegister(PERF_REGISTERS[register]));
+            }
+        }
+    }
+
+    /** Hands out what a sample's user stack would be unwound from, if it has that. */
+    void giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
+        boolean unwinds =
+                sample.moveTo(offset) && sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
+        if (unwinds) {
+            readRegisters();
+            stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
+            long when = index.isTimed() ? sample.time() : offset;
+            consumer.accept(index.space(sample.pid(), when, offset), registers, stack);
+        }
     }
 
     /**

@@ -1,0 +1,121 @@
+package org.backstitch.bench;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.backstitch.recording.Recording;
+import org.backstitch.recording.RecordingOptions;
+import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.UserUnwinder;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.machine.X86_64;
+
+/**
+ * The stacks of a recording, located and ready to be walked: what every unwinder that is compared gets before the clock starts.
+ *
+ * <p>The bytes of the stacks lie in memory; registers and address spaces are decoded. What is measured is the walk alone.
+ */
+final class RecordedStacks implements AutoCloseable {
+    private final Recording recording;
+    private final List<AddressSpace> spaces = new ArrayList<>();
+    private final List<Registers> registers = new ArrayList<>();
+    private final List<StackDump> dumps = new ArrayList<>();
+    private final MemorySegment memory;
+
+    private RecordedStacks(Recording recording, Arena arena) throws IOException {
+        this.recording = recording;
+        MemorySegment mapped = recording.file().bytes().segment();
+        // A copy in memory of one's own: page faults of the mapping are no part of a walk.
+        memory = arena.allocate(mapped.byteSize(), 4096);
+        memory.copyFrom(mapped);
+        recording.forEachStack((space, frame, dump) -> {
+            Registers copy = new Registers();
+            copy.copyFrom(frame);
+            spaces.add(space);
+            registers.add(copy);
+            dumps.add(new StackDump().set(memory, dump.offset(), dump.address(), dump.length()));
+        });
+    }
+
+    /**
+     * Opens a recording.
+     *
+     * @param directory holds {@code NAME/perf.data} and {@code symfs}
+     */
+    static RecordedStacks open(Path directory, String name, Arena arena) throws IOException {
+        Path symfs = directory.resolve("symfs");
+        Path vdso = symfs.resolve("vdso.so");
+        RecordingOptions options = RecordingOptions.defaults()
+                .withSymfs(symfs)
+                .withVdso(Files.exists(vdso) ? vdso : null)
+                .withMaxStack(1024);
+        return new RecordedStacks(
+                Recording.open(directory.resolve(name).resolve("perf.data"), options), arena);
+    }
+
+    int size() {
+        return spaces.size();
+    }
+
+    /** Walks the first {@code count} stacks; gives the number of frames. */
+    long walk(UserUnwinder unwinder, Callchain chain, int count) {
+        long frames = 0;
+        for (int i = 0; i < count; i++) {
+            unwinder.unwind(spaces.get(i), registers.get(i), dumps.get(i), chain);
+            frames += chain.size();
+        }
+        return frames;
+    }
+
+    /** A walk that is only right where everything keeps a frame pointer, and does nothing else: the floor. */
+    long walkFramePointers(long[] pcs, int count) {
+        long frames = 0;
+        for (int i = 0; i < count; i++) {
+            Registers start = registers.get(i);
+            StackDump dump = dumps.get(i);
+            MemorySegment segment = dump.segment();
+            long base = dump.address();
+            long bias = dump.offset() - base;
+            long words = Math.max(0, dump.length() - 15);
+            long bp = start.get(X86_64.RBP);
+            long sp = start.sp();
+            int depth = 0;
+            pcs[depth++] = start.pc();
+            while (depth < pcs.length && Long.compareUnsigned(bp - base, words) < 0 && Long.compareUnsigned(bp, sp) >= 0) {
+                long pc = segment.get(StackDump.WORD, bp + bias + Long.BYTES);
+                sp = bp + 2 * Long.BYTES;
+                bp = segment.get(StackDump.WORD, bp + bias);
+                if (pc == 0) {
+                    break;
+                }
+                pcs[depth++] = pc;
+            }
+            frames += depth;
+        }
+        return frames;
+    }
+
+    /** A number that changes with any pc of any chain, for comparing with other unwinders. */
+    long hash(UserUnwinder unwinder, Callchain chain) {
+        long hash = 0;
+        for (int i = 0; i < size(); i++) {
+            unwinder.unwind(spaces.get(i), registers.get(i), dumps.get(i), chain);
+            for (int frame = 0; frame < chain.size(); frame++) {
+                hash = (hash ^ chain.pc(frame)) * 0x9e37_79b9_7f4a_7c15L;
+                hash ^= hash >>> 32;
+            }
+        }
+        return hash;
+    }
+
+    @Override
+    public void close() {
+        recording.close();
+    }
+}
