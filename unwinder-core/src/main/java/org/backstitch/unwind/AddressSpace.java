@@ -1,6 +1,7 @@
 package org.backstitch.unwind;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -15,12 +16,65 @@ public final class AddressSpace {
     private final Mapping[] mappings;
     private final long[] starts;
 
+    /** The mappings of code whose rules are at hand, as the hot loop of a walk wants them: where they start, and {@link #TEXT} longs each. */
+    private final Mapping[] textMappings;
+
+    private final long[] textStarts;
+    private final long[] texts;
+
+    static final int TEXT = 4;
+    static final int TEXT_START = 0;
+    static final int TEXT_SIZE = 1;
+    static final int TEXT_BIAS = 2;
+    static final int TEXT_FILE_BITS = 3;
+
     private AddressSpace(Mapping[] sorted) {
         mappings = sorted;
         starts = new long[sorted.length];
         for (int i = 0; i < sorted.length; i++) {
             starts[i] = sorted[i].start();
         }
+        textMappings = Arrays.stream(sorted)
+                .filter(mapping -> mapping.isExecutable() && mapping.module() != null)
+                .toArray(Mapping[]::new);
+        textStarts = new long[textMappings.length];
+        texts = new long[textMappings.length * TEXT];
+        for (int i = 0; i < textMappings.length; i++) {
+            Mapping text = textMappings[i];
+            ElfModule module = text.module();
+            textStarts[i] = text.start();
+            texts[i * TEXT + TEXT_START] = text.start();
+            texts[i * TEXT + TEXT_SIZE] = text.end() - text.start();
+            texts[i * TEXT + TEXT_BIAS] = text.vaddrBias();
+            texts[i * TEXT + TEXT_FILE_BITS] =
+                    module == null ? 0 : PlainRuleCache.fileBits(module.id(), text.vaddr(text.end()));
+        }
+    }
+
+    /** Which mapping of code with rules holds an address, or -1. */
+    int findText(long address) {
+        int first = 0;
+        int count = textStarts.length;
+        if (count == 0) {
+            return -1;
+        }
+        while (count > 1) {
+            int half = count >>> 1;
+            first += Long.compareUnsigned(textStarts[first + half], address) <= 0 ? half : 0;
+            count -= half;
+        }
+        int text = first * TEXT;
+        return Long.compareUnsigned(address - texts[text + TEXT_START], texts[text + TEXT_SIZE]) < 0 ? first : -1;
+    }
+
+    /** The {@link #TEXT} longs of every mapping of code. */
+    long[] texts() {
+        return texts;
+    }
+
+    /** A mapping of code, by what {@link #findText} gave. */
+    Mapping textMapping(int text) {
+        return textMappings[text];
     }
 
     /** The space that has all of these mappings, later ones taking the place of what they overlap. */

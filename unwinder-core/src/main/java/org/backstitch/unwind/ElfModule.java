@@ -61,6 +61,11 @@ public final class ElfModule {
         return elf.buildId();
     }
 
+    /** The module's number among those of its registry; 0 where it could be given none. */
+    int id() {
+        return (int) (tag >>> VADDR_BITS);
+    }
+
     /** What makes a vaddr unique among all modules of a registry: to be added to it. 0 where no such tag could be had. */
     long tag() {
         return tag;

@@ -40,22 +40,8 @@ import org.jspecify.annotations.Nullable;
  * one thread; the modules it walks through are shared.
  */
 public final class UserUnwinder {
-    /**
-     * What a rule word must look like for the hot loop: a call, CFA on RSP or RBP, nothing dereferenced, RBP the same or at the CFA, and
-     * the caller calling. Whether there is more to know of other registers does not matter to it.
-     */
-    private static final long PLAIN_MASK = 0xfL // kind
-            | 0x1eL << 4 // base, but for its lowest bit: 6 is RBP, 7 is RSP
-            | UnwindRule.DEREF
-            | UnwindRule.DEREF_BASE
-            | UnwindRule.EXACT_CALLER
-            | 6L << 12; // RBP's mode, but for its lowest bit: 0 is the same, 1 at the CFA
-
-    private static final long PLAIN = UnwindRule.CALL | RBP << 4;
-    private static final long BASE_IS_RSP = 1L << 4;
-    private static final long RBP_IS_SAVED = 1L << 12;
-
-    private final RuleCache cache = new RuleCache();
+    private final PlainRuleCache plainRules = new PlainRuleCache();
+    private final RuleCache otherRules = new RuleCache();
     private @Nullable FullRuleCache fullCache;
     private final FrameStep frameStep = new FrameStep();
     private final CycleDetector cycles = new CycleDetector();
@@ -115,8 +101,8 @@ public final class UserUnwinder {
     }
 
     /**
-     * The hot loop. Each turn: find the rule, compute the CFA, load the return address and RBP, check that there is progress, store
-     * the pc. All that is rare happens in {@link #rareStep}.
+     * The hot loop. Each turn: store the pc, find the rule, compute the CFA, load the return address and RBP, check that there is
+     * progress. All that is rare happens in {@link #rareStep}.
      *
      * @return false if a rule wanted a register that this walk does not recover: then the chain is to be made by {@link #walkFull}
      */
@@ -127,7 +113,8 @@ public final class UserUnwinder {
         long stackStart = stack.address();
         long bytesBias = stack.offset() - stackStart;
         long words = Math.max(0, stack.length() - Long.BYTES + 1); // how many addresses a word can be loaded from
-        long[] cached = cache.entries();
+        long[] entries = plainRules.entries();
+        long[] texts = space.texts();
         long[] pcs = chain.pcs;
         int room = chain.room();
         int frames = 0;
@@ -135,9 +122,10 @@ public final class UserUnwinder {
         long sp = start.get(RSP);
         long bp = start.get(RBP);
         long lookupPc = pc;
-        long mappingStart = 0;
-        long mappingSize = 0;
-        long keyBias = 0;
+        long textStart = 0;
+        long textSize = 0;
+        long textBias = 0;
+        int fileBits = 0;
 
         while (true) {
             if (frames == room) {
@@ -151,31 +139,39 @@ public final class UserUnwinder {
             }
             pcs[frames++] = pc;
 
-            if (Long.compareUnsigned(lookupPc - mappingStart, mappingSize) >= 0) {
-                mappingSize = 0;
-                ElfModule module = moduleAt(lookupPc);
-                if (module != null && mapping != null) {
-                    mappingStart = mapping.start();
-                    mappingSize = mapping.end() - mappingStart;
-                    keyBias = module.tag() - mapping.vaddrBias();
+            if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
+                int text = space.findText(lookupPc) * AddressSpace.TEXT;
+                textSize = 0;
+                fileBits = 0;
+                if (text >= 0) {
+                    textStart = texts[text + AddressSpace.TEXT_START];
+                    textSize = texts[text + AddressSpace.TEXT_SIZE];
+                    textBias = texts[text + AddressSpace.TEXT_BIAS];
+                    fileBits = (int) texts[text + AddressSpace.TEXT_FILE_BITS];
                 }
             }
-            long rule = UnwindRule.NONE;
-            if (mappingSize != 0) {
-                long key = lookupPc + keyBias;
-                int slot = RuleCache.slot(key);
-                rule = cached[slot] == key ? cached[slot + 1] : lookUp(key, slot, lookupPc);
+            long vaddr = lookupPc - textBias;
+            int place = PlainRuleCache.place(vaddr, fileBits);
+            int slot = PlainRuleCache.slot(vaddr, fileBits);
+            long entry = entries[slot];
+            if ((int) (entry >>> 32) != place) {
+                entry = entries[slot ^ 1];
+                if ((int) (entry >>> 32) != place) {
+                    entry = lookUpPlain(lookupPc, slot, place);
+                }
             }
 
-            if ((rule & PLAIN_MASK) == PLAIN) {
-                long cfa = ((rule & BASE_IS_RSP) != 0 ? sp : bp) + UnwindRule.cfaOffset(rule);
+            int rule = (int) entry;
+            if (rule != PlainRuleCache.NOT_PLAIN) {
+                long cfa = ((rule & PlainRuleCache.BASE_IS_RSP) != 0 ? sp : bp) + PlainRuleCache.cfaOffset(rule);
                 long returnSlot = cfa - Long.BYTES;
-                long rbpSlot = (rule & RBP_IS_SAVED) != 0 ? cfa + UnwindRule.rbpOffset(rule) : returnSlot;
+                boolean rbpSaved = (rule & PlainRuleCache.RBP_IS_SAVED) != 0;
+                long rbpSlot = rbpSaved ? cfa - PlainRuleCache.rbpDistance(rule) : returnSlot;
                 if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
                         && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
                         && Long.compareUnsigned(cfa, sp) > 0) {
                     pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
-                    if ((rule & RBP_IS_SAVED) != 0) {
+                    if (rbpSaved) {
                         bp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
                     }
                     sp = cfa;
@@ -190,6 +186,11 @@ public final class UserUnwinder {
             }
 
             chain.size = frames;
+            long word = lookUp(lookupPc);
+            if (UnwindRule.kind(word) == UnwindRule.END) {
+                chain.stop(StopReason.END_OF_STACK);
+                return true;
+            }
             Registers frame = frameStep.frame();
             if (frames == 1) {
                 frame.copyFrom(start);
@@ -197,7 +198,7 @@ public final class UserUnwinder {
                 frame.clear();
                 frame.set(RIP, pc).set(RSP, sp).set(RBP, bp);
             }
-            switch (rareStep(rule, lookupPc)) {
+            switch (rareStep(word, lookupPc)) {
                 case END -> {
                     return true;
                 }
@@ -212,6 +213,34 @@ public final class UserUnwinder {
                 }
             }
         }
+    }
+
+    /** A miss in the cache of plain rules: what an entry for the place holds, or would hold. */
+    private long lookUpPlain(long lookupPc, int slot, int place) {
+        int plain = PlainRuleCache.plain(lookUp(lookupPc));
+        if (plain != PlainRuleCache.NOT_PLAIN && place >>> 20 != 0) {
+            plainRules.put(slot, place, plain);
+        }
+        return plain;
+    }
+
+    /** The rule word for an address, from the cache or the module's tables. */
+    private long lookUp(long lookupPc) {
+        ElfModule module = moduleAt(lookupPc);
+        Mapping here = mapping;
+        if (module == null || here == null) {
+            return UnwindRule.NONE;
+        }
+        long vaddr = here.vaddr(lookupPc);
+        long key = vaddr + module.tag();
+        if (otherRules.holds(key)) {
+            return otherRules.rule(key);
+        }
+        long rule = module.rules().rule(vaddr);
+        if (module.tag() != 0 && PlainRuleCache.plain(rule) == PlainRuleCache.NOT_PLAIN) {
+            otherRules.put(key, rule);
+        }
+        return rule;
     }
 
     /** A step of the plain walk that is not for the hot loop. */
@@ -280,30 +309,15 @@ public final class UserUnwinder {
         }
     }
 
-    /** The module that is mapped at an address, or null; {@link #mapping} is the mapping then. */
+    /** The module whose code is mapped at an address, or null; {@link #mapping} is the mapping then. */
     private @Nullable ElfModule moduleAt(long address) {
         Mapping here = mapping;
         if (here == null || !here.contains(address)) {
-            here = space.find(address);
+            int text = space.findText(address);
+            here = text < 0 ? null : space.textMapping(text);
             mapping = here;
         }
-        return here == null || !here.isExecutable() ? null : here.module();
-    }
-
-    /** A miss in the cache of the plain walk. */
-    private long lookUp(long key, int slot, long lookupPc) {
-        Mapping here = mapping;
-        ElfModule module = here == null ? null : here.module();
-        if (here == null || module == null) {
-            return UnwindRule.NONE;
-        }
-        long rule = module.rules().rule(here.vaddr(lookupPc));
-        if (module.tag() != 0) {
-            long[] cached = cache.entries();
-            cached[slot] = key;
-            cached[slot + 1] = rule;
-        }
-        return rule;
+        return here == null ? null : here.module();
     }
 
     /** Goes from {@link #frameStep}'s frame to its caller by any rule, or without one. */
