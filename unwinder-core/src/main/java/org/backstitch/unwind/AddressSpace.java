@@ -35,7 +35,7 @@ public final class AddressSpace {
             starts[i] = sorted[i].start();
         }
         textMappings = Arrays.stream(sorted)
-                .filter(mapping -> mapping.isExecutable() && mapping.module() != null)
+                .filter(mapping -> mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null)
                 .toArray(Mapping[]::new);
         textStarts = new long[textMappings.length];
         texts = new long[textMappings.length * TEXT];
@@ -55,12 +55,13 @@ public final class AddressSpace {
     int findText(long address) {
         int first = 0;
         int count = textStarts.length;
-        if (count == 0) {
-            return -1;
+        if (count == 0 || address < 0) {
+            return -1; // code of user space lies in the lower half
         }
         while (count > 1) {
             int half = count >>> 1;
-            first += Long.compareUnsigned(textStarts[first + half], address) <= 0 ? half : 0;
+            // Without a branch, which could not be predicted: all ones if the mapping starts at or below the address.
+            first += half & (int) (textStarts[first + half] - address - 1 >> 63);
             count -= half;
         }
         int text = first * TEXT;

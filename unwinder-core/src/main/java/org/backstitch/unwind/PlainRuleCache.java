@@ -19,7 +19,7 @@ import org.backstitch.unwind.table.UnwindRule;
  *    rule (lower half)
  *      31         12 11               2      1            0
  *     +-------------+------------------+------------+------------+
- *     | CFA offset/8|  -RBP offset/8   | RBP saved  | base is RSP|
+ *     | CFA offset/8|  RBP distance/8  | RBP saved  | base is RSP|
  *     +-------------+------------------+------------+------------+
  * </pre>
  *
@@ -29,9 +29,6 @@ import org.backstitch.unwind.table.UnwindRule;
 final class PlainRuleCache {
     /** The lower half of an entry that holds no plain rule. */
     static final int NOT_PLAIN = 0;
-
-    static final int BASE_IS_RSP = 1;
-    static final int RBP_IS_SAVED = 2;
 
     /** Vaddrs from here on are not cached. */
     static final long VADDR_END = 1L << 35;
@@ -43,7 +40,7 @@ final class PlainRuleCache {
     private static final int RBP_SHIFT = 2;
     private static final int RBP_MASK = 0x3ff;
     private static final long MAX_CFA_OFFSET = 0xf_ffffL << 3;
-    private static final long MAX_RBP_OFFSET = (long) RBP_MASK << 3;
+    private static final long MAX_RBP_DISTANCE = (long) RBP_MASK << 3;
 
     /**
      * What a rule word must look like to be plain: a call, CFA on RSP or RBP, nothing dereferenced, RBP the same or at the CFA, and the
@@ -85,21 +82,32 @@ final class PlainRuleCache {
     /** A rule word as the lower half of an entry; {@link #NOT_PLAIN} if it is none that fits. */
     static int plain(long rule) {
         long cfaOffset = UnwindRule.cfaOffset(rule);
-        long rbpOffset = UnwindRule.rbpOffset(rule);
+        boolean rbpSaved = UnwindRule.rbpMode(rule) == UnwindRule.RBP_AT_CFA;
+        long rbpDistance = rbpSaved ? -Long.BYTES - UnwindRule.rbpOffset(rule) : 0;
         boolean fits = (rule & SHAPE_MASK) == SHAPE
                 && (cfaOffset & 7) == 0
                 && cfaOffset > 0
                 && cfaOffset <= MAX_CFA_OFFSET
-                && (rbpOffset & 7) == 0
-                && rbpOffset <= 0
-                && rbpOffset >= -MAX_RBP_OFFSET;
+                && (rbpDistance & 7) == 0
+                && rbpDistance >= 0
+                && rbpDistance <= MAX_RBP_DISTANCE;
         if (!fits) {
             return NOT_PLAIN;
         }
         return (int) (cfaOffset >> 3) << CFA_SHIFT
-                | (int) (-rbpOffset >> 3) << RBP_SHIFT
-                | (UnwindRule.rbpMode(rule) == UnwindRule.RBP_AT_CFA ? RBP_IS_SAVED : 0)
-                | ((rule & WORD_BASE_IS_RSP) != 0 ? BASE_IS_RSP : 0);
+                | (int) (rbpDistance >> 3) << RBP_SHIFT
+                | (rbpSaved ? 2 : 0)
+                | ((rule & WORD_BASE_IS_RSP) != 0 ? 1 : 0);
+    }
+
+    /** All ones if the CFA is based on RSP, else zero. */
+    static long rspMask(int plain) {
+        return -((long) plain & 1);
+    }
+
+    /** All ones if RBP was saved, else zero. */
+    static long rbpMask(int plain) {
+        return -((long) plain >> 1 & 1);
     }
 
     /** The CFA's offset from its base, in bytes. */
@@ -107,7 +115,7 @@ final class PlainRuleCache {
         return (long) (plain >>> CFA_SHIFT) << 3;
     }
 
-    /** How far below the CFA the saved RBP lies, in bytes. */
+    /** How far below the return address the saved RBP lies, in bytes; 0 if it was not saved. */
     static long rbpDistance(int plain) {
         return (long) (plain >>> RBP_SHIFT & RBP_MASK) << 3;
     }

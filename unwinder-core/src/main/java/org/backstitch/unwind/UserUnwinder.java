@@ -163,17 +163,16 @@ public final class UserUnwinder {
 
             int rule = (int) entry;
             if (rule != PlainRuleCache.NOT_PLAIN) {
-                long cfa = ((rule & PlainRuleCache.BASE_IS_RSP) != 0 ? sp : bp) + PlainRuleCache.cfaOffset(rule);
+                // Selected by masks: which base, and whether RBP was saved, no branch predictor can tell.
+                long cfa = (bp ^ (bp ^ sp) & PlainRuleCache.rspMask(rule)) + PlainRuleCache.cfaOffset(rule);
                 long returnSlot = cfa - Long.BYTES;
-                boolean rbpSaved = (rule & PlainRuleCache.RBP_IS_SAVED) != 0;
-                long rbpSlot = rbpSaved ? cfa - PlainRuleCache.rbpDistance(rule) : returnSlot;
+                long rbpSlot = returnSlot - PlainRuleCache.rbpDistance(rule);
                 if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
                         && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
                         && Long.compareUnsigned(cfa, sp) > 0) {
                     pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
-                    if (rbpSaved) {
-                        bp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
-                    }
+                    long savedRbp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
+                    bp ^= (bp ^ savedRbp) & PlainRuleCache.rbpMask(rule);
                     sp = cfa;
                     lookupPc = pc - 1;
                     if (pc != 0) {
