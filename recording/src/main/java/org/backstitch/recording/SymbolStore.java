@@ -12,6 +12,7 @@ import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.image.DebugFiles;
 import org.backstitch.elf.image.FileTree;
+import org.backstitch.symbols.Demangler;
 import org.backstitch.symbols.Kallsyms;
 import org.backstitch.symbols.KernelSymbols;
 import org.backstitch.symbols.PerfMap;
@@ -39,6 +40,8 @@ final class SymbolStore {
     private final DebugFiles debugFiles;
     private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
+    private final Demangler demangler = Demangler.create();
+    private final ConcurrentHashMap<String, String> demangled = new ConcurrentHashMap<>();
     private final @Nullable KernelSymbols kernelSymbols;
 
     SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel) throws IOException {
@@ -95,7 +98,7 @@ final class SymbolStore {
     }
 
     private String readable(String name) {
-        return name;
+        return options.demangle() ? demangled.computeIfAbsent(name, demangler::demangle) : name;
     }
 
     private SymbolTable open(ElfModule module) {
