@@ -29,6 +29,7 @@ public final class DeferredIndex {
 
     static final int NEIGHBOURS = 2;
 
+    private final JoinPolicy policy;
     private final boolean ordered;
     private final boolean byTask;
     private final Points records;
@@ -42,21 +43,22 @@ public final class DeferredIndex {
     /** A byte and not a bit for each record: threads set them without any locking, and never each other's. */
     private final byte[] claimed;
 
-    private DeferredIndex(Builder builder, boolean timed) {
+    private DeferredIndex(Builder builder, boolean timed, JoinPolicy policy) {
+        this.policy = policy;
         this.byTask = !builder.recordWithoutTask;
         this.ordered = timed && byTask;
         this.execs = builder.execs;
         this.exits = builder.exits;
-        execs.sort(true, timed);
-        exits.sort(true, timed);
+        execs.sort(Order.TIME, timed);
+        exits.sort(Order.TIME, timed);
         this.forks = builder.forks;
-        forks.sort(true, timed);
+        forks.sort(Order.TIME, timed);
         this.losses = builder.losses;
         losses.merge();
         this.total = builder.records.size();
         this.records = builder.records;
-        records.sort(ordered, timed);
-        this.duplicate = dropDuplicates();
+        records.sort(policy == JoinPolicy.RFC2017 ? Order.VALUE_AND_TIME : ordered ? Order.TIME : Order.VALUE, timed);
+        this.duplicate = policy == JoinPolicy.COOKIE ? dropDuplicates() : 0;
         this.claimed = new byte[records.size()];
     }
 
@@ -65,7 +67,7 @@ public final class DeferredIndex {
      *
      * @param pid the sample's process, or {@link #UNKNOWN_ID}
      * @param tid the sample's task, or {@link #UNKNOWN_ID}
-     * @param cookie what the request was named
+     * @param cookie what the request was named; under {@link JoinPolicy#RFC2017} the event's identity
      * @param time the sample's time; 0 where the recording holds none
      * @param offset the sample's place in the file, which orders things of equal time
      * @return the offset of the record as it was {@linkplain Builder#record given}, or a negative number from which
@@ -73,7 +75,10 @@ public final class DeferredIndex {
      */
     public long find(int pid, int tid, long cookie, long time, long offset) {
         int task = byTask ? tid : UNKNOWN_ID;
-        int found = ordered ? findNear(task, cookie, time, offset) : records.firstOf(task, cookie);
+        int found = switch (policy) {
+            case COOKIE -> ordered ? findNear(task, cookie, time, offset) : records.firstOf(task, cookie);
+            case RFC2017 -> findNext(task, cookie, time, offset);
+        };
         if (found < 0) {
             return -1L - whyLost(pid, tid, time, offset).code();
         }
@@ -117,9 +122,15 @@ public final class DeferredIndex {
         return -1;
     }
 
+    private int findNext(int tid, long event, long time, long offset) {
+        int next = records.firstAfterOf(tid, event, time, offset);
+        return records.is(next, tid, event) ? next : -1;
+    }
+
     private Deferral whyLost(int pid, int tid, long time, long offset) {
         // The request was open until the task's next record shows that it went on to another entry.
-        int next = ordered ? records.firstAfter(tid, time, offset) : records.size();
+        boolean showsEntries = ordered && policy == JoinPolicy.COOKIE;
+        int next = showsEntries ? records.firstAfter(tid, time, offset) : records.size();
         boolean open = next == records.size() || records.id(next) != tid;
         long endTime = open ? Long.MAX_VALUE : records.time(next);
         long endOffset = open ? Long.MAX_VALUE : records.offset(next);
@@ -235,13 +246,28 @@ public final class DeferredIndex {
         }
 
         /**
-         * The index of all that was given; the builder must not be used any more.
+         * The index of all that was given, for a kernel of today; the builder must not be used any more.
          *
          * @param timed whether the recording holds times; if not, {@code offset} alone orders what one task did
          */
         public DeferredIndex build(boolean timed) {
-            return new DeferredIndex(this, timed);
+            return build(timed, JoinPolicy.COOKIE);
         }
+
+        /**
+         * The same, by another join. Under {@link JoinPolicy#RFC2017} a sample is given the first record of its task and event behind
+         * it.
+         */
+        public DeferredIndex build(boolean timed, JoinPolicy policy) {
+            return new DeferredIndex(this, timed, policy);
+        }
+    }
+
+    /** What points of one id are sorted by; where they stand in the file comes last. */
+    private enum Order {
+        TIME,
+        VALUE,
+        VALUE_AND_TIME
     }
 
     /** Points in a recording, each of a task or process: parallel arrays, sorted when all are there. */
@@ -373,12 +399,34 @@ public final class DeferredIndex {
             return forward ? isBefore(first, id, otherTime, otherOffset) : isBefore(first, id, time, offset);
         }
 
+        /** The first point that lies after the given one, in the order of ids, values, times and offsets. */
+        int firstAfterOf(int id, long value, long time, long offset) {
+            int low = 0;
+            int high = size;
+            while (low < high) {
+                int middle = (low + high) >>> 1;
+                int order = Integer.compare(ids[middle], id);
+                if (order == 0) {
+                    order = Long.compareUnsigned(values[middle], value);
+                }
+                if (order == 0) {
+                    order = compare(times[middle], offsets[middle], time, offset);
+                }
+                if (order <= 0) {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            return low;
+        }
+
         /**
-         * Sorts by id, then by time and offset, or else by value and offset.
+         * Sorts by id, then as said.
          *
          * @param timed whether times count; if not, they are all set to zero
          */
-        void sort(boolean byTime, boolean timed) {
+        void sort(Order by, boolean timed) {
             if (!timed) {
                 Arrays.fill(times, 0, size, 0);
             }
@@ -386,8 +434,7 @@ public final class DeferredIndex {
             for (int i = 0; i < size; i++) {
                 order[i] = i;
             }
-            long[] major = byTime ? times : values;
-            order = mergeSorted(order, major);
+            order = mergeSorted(order, by);
             ids = pick(ids, order);
             processes = pick(processes, order);
             values = pick(values, order);
@@ -395,15 +442,18 @@ public final class DeferredIndex {
             offsets = pick(offsets, order);
         }
 
-        private int compare(int a, int b, long[] major) {
+        private int compare(int a, int b, Order by) {
             int order = Integer.compare(ids[a], ids[b]);
-            if (order == 0) {
-                order = compare(major[a], offsets[a], major[b], offsets[b]);
+            if (order == 0 && by != Order.TIME) {
+                order = Long.compareUnsigned(values[a], values[b]);
             }
-            return order;
+            if (order == 0 && by != Order.VALUE) {
+                order = Long.compareUnsigned(times[a], times[b]);
+            }
+            return order == 0 ? Long.compare(offsets[a], offsets[b]) : order;
         }
 
-        private int[] mergeSorted(int[] order, long[] major) {
+        private int[] mergeSorted(int[] order, Order by) {
             int[] from = order;
             int[] to = new int[size];
             for (long width = 1; width < size; width *= 2) {
@@ -413,8 +463,7 @@ public final class DeferredIndex {
                     int left = (int) start;
                     int right = middle;
                     for (int i = left; i < end; i++) {
-                        boolean takeLeft =
-                                right == end || (left < middle && compare(from[left], from[right], major) <= 0);
+                        boolean takeLeft = right == end || (left < middle && compare(from[left], from[right], by) <= 0);
                         to[i] = takeLeft ? from[left++] : from[right++];
                     }
                 }

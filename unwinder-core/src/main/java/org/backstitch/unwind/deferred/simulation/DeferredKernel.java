@@ -5,10 +5,8 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
-import org.backstitch.unwind.KernelCallchain;
 import org.backstitch.unwind.KernelStack;
 import org.backstitch.unwind.KernelStacks;
-import org.backstitch.unwind.KernelUnwinder;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.deferred.Cookie;
 import org.backstitch.unwind.deferred.simulation.DeferralPolicy.UserPart;
@@ -60,8 +58,6 @@ public final class DeferredKernel {
     private final MachineConfig config;
     private final DeferralPolicy policy;
     private final KernelStackMemory kernelMemory = new KernelStackMemory();
-    private final KernelUnwinder kernelUnwinder = new KernelUnwinder(KernelFunction.RULES, kernelMemory);
-    private final KernelCallchain kernelChain = new KernelCallchain();
     private final List<Cpu> cpus = new ArrayList<>();
     private final List<Task> tasks = new ArrayList<>();
     private final List<SimulatedRecord> drained = new ArrayList<>();
@@ -688,12 +684,7 @@ public final class DeferredKernel {
         KernelStacks stacks = KernelStacks.of(
                         List.of(new KernelStack("nmi", cpuTop - KernelStackMemory.STACK_SIZE, cpuTop)))
                 .withTask(taskTop - KernelStackMemory.STACK_SIZE, taskTop);
-        kernelUnwinder.walkSavedRegisters(registersAddress, stacks, kernelChain);
-        long[] pcs = new long[kernelChain.size()];
-        for (int i = 0; i < pcs.length; i++) {
-            pcs[i] = kernelChain.pc(i);
-        }
-        return Addresses.of(pcs);
+        return system.unwindKernel(kernelMemory, registersAddress, stacks);
     }
 
     private SimulatedRecord.Origin origin(Task task, Cpu cpu, int event) {

@@ -7,6 +7,9 @@ import org.backstitch.elf.ElfFile;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.ElfModule;
+import org.backstitch.unwind.KernelCallchain;
+import org.backstitch.unwind.KernelStacks;
+import org.backstitch.unwind.KernelUnwinder;
 import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.ModuleRegistry;
 import org.backstitch.unwind.UserUnwinder;
@@ -16,7 +19,8 @@ import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
- * What many runs share: the program file that simulated tasks run, its compiled unwind tables, and a walker through user stacks. Not
+ * What many runs share: the program file that simulated tasks run, its compiled unwind tables, and the walkers
+ * through stacks. Not
  * thread-safe: one a thread.
  */
 public final class SimulatedSystem {
@@ -28,6 +32,27 @@ public final class SimulatedSystem {
     private final Registers registers = new Registers();
     private final StackDump noDump = new StackDump();
     private final List<AddressSpace> spaces = new ArrayList<>();
+
+    /** The memory of the kernel whose stack is being walked: one walker, with its cache, serves all runs. */
+    private Memory kernelMemory = new KernelStackMemory();
+
+    private final KernelUnwinder kernelUnwinder = new KernelUnwinder(KernelFunction.RULES, new Memory() {
+        @Override
+        public boolean isReadable(long address, int length) {
+            return kernelMemory.isReadable(address, length);
+        }
+
+        @Override
+        public long readLong(long address) {
+            return kernelMemory.readLong(address);
+        }
+
+        @Override
+        public Absence absence(long address) {
+            return kernelMemory.absence(address);
+        }
+    });
+    private final KernelCallchain kernelChain = new KernelCallchain();
 
     /** Assembles the program and compiles its tables. */
     public SimulatedSystem() {}
@@ -54,6 +79,17 @@ public final class SimulatedSystem {
             pcs[i] = chain.pc(i);
         }
         return UserChain.of(task, user, Addresses.of(pcs), chain.stop());
+    }
+
+    /** A walk through a kernel stack, by the real unwinder, from saved registers. */
+    Addresses unwindKernel(Memory memory, long registersAddress, KernelStacks stacks) {
+        kernelMemory = memory;
+        kernelUnwinder.walkSavedRegisters(registersAddress, stacks, kernelChain);
+        long[] pcs = new long[kernelChain.size()];
+        for (int i = 0; i < pcs.length; i++) {
+            pcs[i] = kernelChain.pc(i);
+        }
+        return Addresses.of(pcs);
     }
 
     private AddressSpace spaceAt(long base) {

@@ -162,7 +162,7 @@ final class UserImage {
         int padding = emit(Operation.NOP);
         int start = here();
         rows.reset();
-        lastRow = shape == Shape.RESTORER ? padding : start;
+        lastRow = start;
         switch (shape) {
             case START -> {
                 row(DW_CFA_UNDEFINED, RETURN_ADDRESS);
