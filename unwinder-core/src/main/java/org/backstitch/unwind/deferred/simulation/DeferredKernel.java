@@ -580,16 +580,26 @@ public final class DeferredKernel {
     /** An interrupt samples every event of a CPU; an ordinary one is asked what it interrupted, not where its handler stands. */
     private void interrupt(Cpu cpu, boolean maskable) {
         Task task = cpu.current;
-        inInterrupt = true;
-        for (int number = 0; number < config.events().size(); number++) {
-            EventSpec spec = config.events().get(number);
-            if (!spec.perTask()) {
-                sample(cpu, task, cpuEvent(cpu, number), maskable, false);
-            } else if (!task.isIdle() && !task.eventsGone) {
-                sample(cpu, task, task.event(spec, number, cpu.number), maskable, false);
+        inInterrupt(() -> {
+            for (int number = 0; number < config.events().size(); number++) {
+                EventSpec spec = config.events().get(number);
+                if (!spec.perTask()) {
+                    sample(cpu, task, cpuEvent(cpu, number), maskable, false);
+                } else if (!task.isIdle() && !task.eventsGone) {
+                    sample(cpu, task, task.event(spec, number, cpu.number), maskable, false);
+                }
             }
+        });
+    }
+
+    /** Does something where no fault is allowed. */
+    void inInterrupt(Runnable handler) {
+        inInterrupt = true;
+        try {
+            handler.run();
+        } finally {
+            inInterrupt = false;
         }
-        inInterrupt = false;
     }
 
     private static SampledEvent cpuEvent(Cpu cpu, int number) {
@@ -602,14 +612,14 @@ public final class DeferredKernel {
     }
 
     private void crossTaskSample(Cpu cpu, Task owner) {
-        inInterrupt = true;
-        for (int number = 0; number < config.events().size(); number++) {
-            EventSpec spec = config.events().get(number);
-            if (spec.perTask()) {
-                sample(cpu, cpu.current, owner.event(spec, number, cpu.number), false, owner != cpu.current);
+        inInterrupt(() -> {
+            for (int number = 0; number < config.events().size(); number++) {
+                EventSpec spec = config.events().get(number);
+                if (spec.perTask()) {
+                    sample(cpu, cpu.current, owner.event(spec, number, cpu.number), false, owner != cpu.current);
+                }
             }
-        }
-        inInterrupt = false;
+        });
     }
 
     private void sample(Cpu cpu, Task task, SampledEvent event, boolean maskable, boolean crossTask) {
