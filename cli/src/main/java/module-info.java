@@ -3,6 +3,7 @@ module org.backstitch.cli {
     requires org.backstitch.bytes;
     requires org.backstitch.dump;
     requires org.backstitch.elf;
+    requires org.backstitch.fixtures;
     requires org.backstitch.perf;
     requires org.backstitch.recording;
     requires org.backstitch.symbols;

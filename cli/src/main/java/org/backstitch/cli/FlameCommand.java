@@ -6,8 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.backstitch.cli.flame.FlamePage;
 import org.backstitch.cli.output.Output;
+import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFeatures;
 import org.backstitch.recording.Recording;
@@ -22,31 +24,62 @@ public final class FlameCommand implements Subcommand {
                 .detail(
                         "The page needs no network: search with regular expressions, zoom by a click, see what the kernel did and"
                                 + " which library, use the keyboard.")
-                .operand("PERF_DATA", "A recording by perf record; - reads one from standard input.")
+                .optionalOperand(
+                        "PERF_DATA",
+                        "A recording by perf record; - reads one from standard input; without it, a bundled one is shown.")
                 .option("-o, --output", "FILE", "The page to write (flame.html).");
         return RecordingArguments.addTo(syntax)
-                .example("backstitch flame perf.data", "writes flame.html")
+                .example("backstitch flame", "the bundled recording, as flame.html")
+                .example("backstitch flame perf.data", "your own")
                 .example("backstitch flame --symfs sysroot -o target.html perf.data", "recorded on another system");
     }
 
     @Override
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
         RecordingOptions options = RecordingArguments.options(arguments);
-        Path path = arguments.path("PERF_DATA").orElseThrow();
         Path page = arguments.path("--output").orElse(Path.of("flame.html"));
-        long begin = System.nanoTime();
-        try (Recording recording = RecordingArguments.open(path, options)) {
-            SampleSums sums = RecordingArguments.sum(recording, session);
-            try (Output output = Output.to(Files.newOutputStream(page), page.toString())) {
-                FlamePage.write(sums.tree(), sums.frames(), heading(recording, path), output);
+        Optional<Path> path = arguments.path("PERF_DATA");
+        if (path.isPresent()) {
+            draw(path.get(), options, null, page, session);
+        } else {
+            try (TemporaryDirectory directory = new TemporaryDirectory()) {
+                BundledRecording demo = BundledRecording.unpack(BundledRecording.DEMO, directory.path());
+                RecordingOptions theirs = options.withSymfs(demo.symfs())
+                        .withVdso(demo.vdso())
+                        .withKallsyms(demo.kallsyms().orElse(null));
+                session.say("the bundled recording: " + demo.command());
+                draw(demo.data(), theirs, demo.command(), page, session);
             }
-            RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
         }
         session.say("wrote " + page);
         return ExitStatus.DONE;
     }
 
-    private static FlamePage.Heading heading(Recording recording, Path path) {
+    /** Draws a recording; {@code title} is null where the recording itself is asked for one. */
+    private static void draw(Path path, RecordingOptions options, @Nullable String title, Path page, Session session)
+            throws IOException {
+        long begin = System.nanoTime();
+        try (Recording recording = RecordingArguments.open(path, options)) {
+            SampleSums sums = RecordingArguments.sum(recording, session);
+            FlamePage.Heading heading = heading(recording, title != null ? title : title(recording, path));
+            try (Output output = Output.to(Files.newOutputStream(page), page.toString())) {
+                FlamePage.write(sums.tree(), sums.frames(), heading, output);
+            }
+            RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
+        }
+    }
+
+    /** What ran: {@code perf record [OPTIONS] -- PROGRAM [ARGUMENTS]}; or the recording's name. */
+    private static String title(Recording recording, Path path) {
+        List<String> command = recording.file().features().commandLine();
+        int program = command.indexOf("--") + 1;
+        Path name = path.getFileName();
+        return program > 0 && program < command.size()
+                ? String.join(" ", command.subList(program, command.size()))
+                : String.valueOf(name);
+    }
+
+    private static FlamePage.Heading heading(Recording recording, String title) {
         PerfFeatures features = recording.file().features();
         List<String> facts = new ArrayList<>();
         facts.add(String.format(Locale.ROOT, "%,d samples", recording.summary().samples()));
@@ -59,16 +92,12 @@ public final class FlameCommand implements Subcommand {
         addIfKnown(facts, features.hostName());
         String release = features.osRelease();
         addIfKnown(facts, release == null ? null : "Linux " + release);
-        List<String> command = features.commandLine();
-        // perf record [OPTIONS] -- PROGRAM [ARGUMENTS]
-        List<String> program = command.subList(command.indexOf("--") + 1, command.size());
-        Path file = path.getFileName();
-        String title = program.isEmpty() ? (file == null ? path : file).toString() : String.join(" ", program);
-        return new FlamePage.Heading(title, String.join(" ", command), facts, "samples");
+        return new FlamePage.Heading(title, String.join(" ", features.commandLine()), facts, "samples");
     }
 
     private static void addIfKnown(List<String> facts, @Nullable String fact) {
-        if (fact != null && !fact.isBlank()) {
+        // A guest without a name of its own calls itself "(none)".
+        if (fact != null && !fact.isBlank() && !fact.equals("(none)")) {
             facts.add(fact);
         }
     }

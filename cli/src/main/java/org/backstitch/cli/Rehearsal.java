@@ -1,7 +1,9 @@
 package org.backstitch.cli;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.backstitch.fixtures.BundledRecording;
 
 /**
  * Runs the commands that people run, once, for the virtual machine to learn from: the launcher does this after a build with
@@ -10,21 +12,40 @@ import java.util.List;
 final class Rehearsal {
     private Rehearsal() {}
 
-    /** What is rehearsed, on files that every Java brings along. */
-    private static List<List<String>> commandLines() {
+    /** What is rehearsed: on a recording, and on a file that every Java brings along. */
+    private static List<List<String>> commandLines(BundledRecording recording) {
+        String data = recording.data().toString();
+        String symfs = "--symfs=" + recording.symfs();
+        String vdso = "--vdso=" + recording.vdso();
+        String page = "--output=" + recording.directory().resolve("flame.html");
         String library =
                 Path.of(System.getProperty("java.home"), "lib", "libjava.so").toString();
         return List.of(
-                List.of("--version"), List.of("tables", "--cfi", library), List.of("tables", "--compiled", library));
+                List.of("--version"),
+                List.of("fold", symfs, vdso, data),
+                List.of("script", symfs, vdso, data),
+                List.of("script", "--format=json", symfs, vdso, data),
+                List.of("flame", page),
+                List.of("tables", "--cfi", library),
+                List.of("tables", "--compiled", library));
     }
 
     /** Runs all; ends with status 1 if any of them fails, so that nothing is learned from a mistake. */
-    public static void main(String[] arguments) {
-        for (List<String> line : commandLines()) {
-            ExitStatus status = Main.run(line.toArray(String[]::new));
-            if (status != ExitStatus.DONE) {
-                System.exit(1);
+    public static void main(String[] arguments) throws IOException {
+        ExitStatus status = ExitStatus.DONE;
+        try (TemporaryDirectory directory = new TemporaryDirectory()) {
+            // Long chains, so that what is hot in earnest is hot here.
+            BundledRecording recording = BundledRecording.unpack("deep", directory.path());
+            for (List<String> line : commandLines(recording)) {
+                status = Main.run(line.toArray(String[]::new));
+                if (status != ExitStatus.DONE) {
+                    System.err.println("this failed: " + line);
+                    break;
+                }
             }
+        }
+        if (status != ExitStatus.DONE) {
+            System.exit(1);
         }
     }
 }

@@ -162,6 +162,17 @@ final class ModuleFinder {
         }
     }
 
+    /** The files that were opened, by the paths that processes knew. */
+    Map<String, ElfFile> opened() {
+        Map<String, ElfFile> opened = new TreeMap<>();
+        modules.forEach((key, found) -> {
+            if (found.module != null) {
+                opened.put(key.path, found.module.elf());
+            }
+        });
+        return opened;
+    }
+
     /** The files that were wanted and are not there. */
     Set<String> missing() {
         synchronized (missing) {

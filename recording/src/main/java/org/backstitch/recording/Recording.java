@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
+import org.backstitch.elf.ElfFile;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.unwind.AddressSpace;
@@ -278,6 +279,11 @@ public final class Recording implements AutoCloseable {
     /** How many records the recording itself says were lost. */
     public long lostRecords() {
         return index.lostRecords();
+    }
+
+    /** The files that the stacks led through and that were opened, by the paths that processes knew them by; the vDSO too. */
+    public Map<String, ElfFile> files() {
+        return modules.opened();
     }
 
     /** Files that the stacks lead through and that were not found. */
