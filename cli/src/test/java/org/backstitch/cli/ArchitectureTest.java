@@ -171,10 +171,12 @@ class ArchitectureTest {
     }
 
     @Test
-    void exceptionsOfTheHouseAreNotWrappedInSilence() {
+    void exceptionsSayWhatIsWrong() {
         classes()
                 .that()
                 .areAssignableTo(Exception.class)
+                .and()
+                .arePublic()
                 .should(new ArchCondition<>("say what is wrong in their message") {
                     @Override
                     public void check(JavaClass type, ConditionEvents events) {
