@@ -3,10 +3,9 @@ package org.backstitch.bench;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.recording.Recording;
 import org.backstitch.recording.RecordingOptions;
 import org.backstitch.unwind.AddressSpace;
@@ -43,20 +42,17 @@ final class RecordedStacks implements AutoCloseable {
         });
     }
 
-    /**
-     * Opens a recording.
-     *
-     * @param directory holds {@code NAME/perf.data} and {@code symfs}
-     */
-    static RecordedStacks open(Path directory, String name, Arena arena) throws IOException {
-        Path symfs = directory.resolve("symfs");
-        Path vdso = symfs.resolve("vdso.so");
-        RecordingOptions options = RecordingOptions.defaults()
-                .withSymfs(symfs)
-                .withVdso(Files.exists(vdso) ? vdso : null)
+    /** Opens a bundled recording. */
+    static RecordedStacks open(BundledRecording bundled, Arena arena) throws IOException {
+        return new RecordedStacks(Recording.open(bundled.data(), options(bundled)), arena);
+    }
+
+    /** The options that a bundled recording is opened with. */
+    static RecordingOptions options(BundledRecording bundled) {
+        return RecordingOptions.defaults()
+                .withSymfs(bundled.symfs())
+                .withVdso(bundled.vdso())
                 .withMaxStack(1024);
-        return new RecordedStacks(
-                Recording.open(directory.resolve(name).resolve("perf.data"), options), arena);
     }
 
     int size() {
@@ -87,7 +83,9 @@ final class RecordedStacks implements AutoCloseable {
             long sp = start.sp();
             int depth = 0;
             pcs[depth++] = start.pc();
-            while (depth < pcs.length && Long.compareUnsigned(bp - base, words) < 0 && Long.compareUnsigned(bp, sp) >= 0) {
+            while (depth < pcs.length
+                    && Long.compareUnsigned(bp - base, words) < 0
+                    && Long.compareUnsigned(bp, sp) >= 0) {
                 long pc = segment.get(StackDump.WORD, bp + bias + Long.BYTES);
                 sp = bp + 2 * Long.BYTES;
                 bp = segment.get(StackDump.WORD, bp + bias);
@@ -99,19 +97,6 @@ final class RecordedStacks implements AutoCloseable {
             frames += depth;
         }
         return frames;
-    }
-
-    /** A number that changes with any pc of any chain, for comparing with other unwinders. */
-    long hash(UserUnwinder unwinder, Callchain chain) {
-        long hash = 0;
-        for (int i = 0; i < size(); i++) {
-            unwinder.unwind(spaces.get(i), registers.get(i), dumps.get(i), chain);
-            for (int frame = 0; frame < chain.size(); frame++) {
-                hash = (hash ^ chain.pc(frame)) * 0x9e37_79b9_7f4a_7c15L;
-                hash ^= hash >>> 32;
-            }
-        }
-        return hash;
     }
 
     @Override

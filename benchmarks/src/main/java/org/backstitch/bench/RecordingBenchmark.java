@@ -1,0 +1,80 @@
+package org.backstitch.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.backstitch.fixtures.BundledRecording;
+import org.backstitch.perf.PerfFile;
+import org.backstitch.perf.RecordCursor;
+import org.backstitch.perf.SampleCursor;
+import org.backstitch.recording.Recording;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** A whole recording (61 MB): decoding alone, and everything from opening it to named chains; cold in a fresh JVM, and warm. */
+@State(Scope.Thread)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+public class RecordingBenchmark {
+    private BundledRecording bundled = new BundledRecording("", "", Path.of(""));
+
+    @Setup
+    public void unpack() throws IOException {
+        bundled = BundledRecording.unpack("deep", Files.createTempDirectory("backstitch-bench"));
+    }
+
+    /** Every record located and every sample decoded, nothing unwound. */
+    @Benchmark
+    @BenchmarkMode(Mode.AverageTime)
+    @Warmup(iterations = 3, time = 1)
+    @Measurement(iterations = 5, time = 1)
+    @Fork(1)
+    public long decode() throws IOException {
+        long sum = 0;
+        try (PerfFile file = PerfFile.open(bundled.data())) {
+            RecordCursor records = file.records();
+            SampleCursor sample = file.samples();
+            while (records.next()) {
+                if (records.isSample() && sample.moveTo(records.offset())) {
+                    sum += sample.ip() + sample.time() + sample.stackSize();
+                }
+            }
+        }
+        return sum;
+    }
+
+    /** Opening, unwinding, naming, in as many threads as there are processors; JIT compiled. */
+    @Benchmark
+    @BenchmarkMode(Mode.AverageTime)
+    @Warmup(iterations = 3, time = 1)
+    @Measurement(iterations = 5, time = 1)
+    @Fork(1)
+    public long endToEnd() throws IOException {
+        return resolve();
+    }
+
+    /** The same once, in a fresh JVM: tables from the files, and the JIT warming up. */
+    @Benchmark
+    @BenchmarkMode(Mode.SingleShotTime)
+    @Warmup(iterations = 0)
+    @Measurement(iterations = 1)
+    @Fork(5)
+    public long endToEndCold() throws IOException {
+        return resolve();
+    }
+
+    private long resolve() throws IOException {
+        try (Recording recording = Recording.open(bundled.data(), RecordedStacks.options(bundled))) {
+            recording.forEach(sample -> {});
+            return recording.summary().frames();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package org.backstitch.bench;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.backstitch.fixtures.BundledRecording;
+import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.UserUnwinder;
+import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * The walk over all stacks of a bundled recording, single-threaded: a pass an operation. The counter {@code frames} is frames a second,
+ * so that 10<sup>9</sup> over it is nanoseconds a frame.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class WalkBenchmark {
+    /** Frames that were walked. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Frames {
+        public long frames;
+
+        @Setup(Level.Iteration)
+        public void reset() {
+            frames = 0;
+        }
+    }
+
+    @Param({"deep", "signals"})
+    String recording = "deep";
+
+    private final Arena arena = Arena.ofShared();
+    private final UserUnwinder unwinder = new UserUnwinder();
+    private final Callchain chain = new Callchain().limit(1024);
+    private final Callchain withRegisters = new Callchain().limit(1024).recordRegisters(true);
+    private final long[] pcs = new long[1024];
+    private @Nullable RecordedStacks opened;
+
+    @Setup
+    public void open() throws IOException {
+        Path directory = Files.createTempDirectory("backstitch-bench");
+        opened = RecordedStacks.open(BundledRecording.unpack(recording, directory), arena);
+    }
+
+    @TearDown
+    public void close() {
+        stacks().close();
+        arena.close();
+    }
+
+    private RecordedStacks stacks() {
+        return Objects.requireNonNull(opened);
+    }
+
+    /** Only what a profile needs: the pcs. */
+    @Benchmark
+    public long warm(Frames counter) {
+        RecordedStacks stacks = stacks();
+        long frames = stacks.walk(unwinder, chain, stacks.size());
+        counter.frames += frames;
+        return frames;
+    }
+
+    /** The first hundred stacks: all in the processor's cache. */
+    @Benchmark
+    public long warmInCache(Frames counter) {
+        RecordedStacks stacks = stacks();
+        long frames = stacks.walk(unwinder, chain, Math.min(100, stacks.size()));
+        counter.frames += frames;
+        return frames;
+    }
+
+    /** With all registers of every frame, as a debugger wants them. */
+    @Benchmark
+    public long warmAllRegisters(Frames counter) {
+        RecordedStacks stacks = stacks();
+        long frames = stacks.walk(unwinder, withRegisters, stacks.size());
+        counter.frames += frames;
+        return frames;
+    }
+
+    /** A walk along frame pointers, right or not: what the same loads cost without any rules. */
+    @Benchmark
+    public long framePointers(Frames counter) {
+        RecordedStacks stacks = stacks();
+        long frames = stacks.walkFramePointers(pcs, stacks.size());
+        counter.frames += frames;
+        return frames;
+    }
+}
