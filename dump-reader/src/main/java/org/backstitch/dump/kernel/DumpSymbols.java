@@ -19,7 +19,7 @@ final class DumpSymbols implements SymbolAddresses {
 
     @Override
     public OptionalLong address(String name) {
-        OptionalLong given = given(name);
+        OptionalLong given = inInfo(name);
         if (given.isPresent()) {
             return given;
         }
@@ -27,7 +27,8 @@ final class DumpSymbols implements SymbolAddresses {
         return tables == null ? OptionalLong.empty() : tables.address(name);
     }
 
-    private OptionalLong given(String name) {
+    /** The address of a symbol that VMCOREINFO names. */
+    OptionalLong inInfo(String name) {
         VmCoreInfo known = info;
         Long address = known == null ? null : known.symbol(name);
         return address == null ? OptionalLong.empty() : OptionalLong.of(address);
@@ -38,7 +39,7 @@ final class DumpSymbols implements SymbolAddresses {
     KallsymsTables kallsyms() {
         if (!decoded) {
             decoded = true;
-            kallsyms = KallsymsTables.read(memory, this::given, source);
+            kallsyms = KallsymsTables.read(memory, this::inInfo, source);
         }
         return kallsyms;
     }
