@@ -20,10 +20,7 @@ public final class Btf {
     /** Types nest (arrays of typedefs of structures…); a chain longer than this is one that bites its tail. */
     private static final int MAX_DEPTH = 64;
 
-    /**
-     * Anonymous structures are searched too; real ones nest a few levels and have some hundred members. This also bounds the depth
-     * of the recursion, one that contains itself would have none.
-     */
+    /** Anonymous structures are searched too; real ones have some hundred members in all. One that contains itself would have no end. */
     private static final int MAX_MEMBERS_LOOKED_AT = 4096;
 
     private static final int KIND_INT = 1;
@@ -379,7 +376,7 @@ public final class Btf {
             for (String step : path.split("\\.", -1)) {
                 int bracket = step.indexOf('[');
                 String name = bracket < 0 ? step : step.substring(0, bracket);
-                found = find(type, name.getBytes(StandardCharsets.UTF_8), bitOffset, new int[] {MAX_MEMBERS_LOOKED_AT});
+                found = find(type, name.getBytes(StandardCharsets.UTF_8), bitOffset, 0, new int[] {MAX_MEMBERS_LOOKED_AT});
                 if (found == null) {
                     return null;
                 }
@@ -416,14 +413,14 @@ public final class Btf {
             return types.u32(offsets[array] + TYPE_SIZE + 8L);
         }
 
-        private @Nullable Found find(int type, byte[] name, long base, int[] budget) {
+        private @Nullable Found find(int type, byte[] name, long base, int depth, int[] budget) {
             int struct = resolve(type);
             if (struct == 0 || kind(struct) != KIND_STRUCT && kind(struct) != KIND_UNION) {
                 return null;
             }
             boolean bitFields = hasBitFields(struct);
             for (int i = 0; i < elements(struct); i++) {
-                if (budget[0]-- == 0) {
+                if (budget[0]-- == 0 || depth > MAX_DEPTH) {
                     throw types.malformed(offsets[struct], "BTF type " + struct + " contains itself");
                 }
                 long at = offsets[struct] + TYPE_SIZE + 12L * i;
@@ -435,7 +432,7 @@ public final class Btf {
                     return new Found(bitOffset, bitFields ? where >>> 24 : 0, memberType);
                 }
                 if (isString(nameOffset, ANONYMOUS)) {
-                    Found inside = find(memberType, name, bitOffset, budget);
+                    Found inside = find(memberType, name, bitOffset, depth + 1, budget);
                     if (inside != null) {
                         return inside;
                     }
