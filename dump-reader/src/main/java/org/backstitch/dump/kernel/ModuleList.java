@@ -68,6 +68,9 @@ final class ModuleList {
             long address = node - listOffset;
             if (!kernel.isReadable(address + name.offset(), 1)) {
                 unreadable++;
+                if (!kernel.isReadable(node, Long.BYTES)) {
+                    return;
+                }
                 continue;
             }
             List<KernelModule.Section> sections = sections(address);
