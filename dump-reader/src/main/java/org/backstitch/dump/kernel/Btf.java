@@ -376,7 +376,8 @@ public final class Btf {
             for (String step : path.split("\\.", -1)) {
                 int bracket = step.indexOf('[');
                 String name = bracket < 0 ? step : step.substring(0, bracket);
-                found = find(type, name.getBytes(StandardCharsets.UTF_8), bitOffset, 0, new int[] {MAX_MEMBERS_LOOKED_AT});
+                found = find(
+                        type, name.getBytes(StandardCharsets.UTF_8), bitOffset, 0, new int[] {MAX_MEMBERS_LOOKED_AT});
                 if (found == null) {
                     return null;
                 }

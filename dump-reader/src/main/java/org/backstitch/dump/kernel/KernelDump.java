@@ -58,10 +58,10 @@ public final class KernelDump {
         ElfSymbols table = vmlinux == null ? null : vmlinux.symbols().orElse(null);
         kernelOffset = KernelOffset.find(core, memory, table == null ? null : new VmlinuxSymbols(table, 0));
         ownSymbols = new DumpSymbols(core, memory);
-        // A symbol that vmlinux does not have, the kernel does not have: no need to decode all that the dump has for it.
-        SymbolAddresses symbols = table == null
-                ? ownSymbols
-                : new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
+        // A symbol that vmlinux does not have, the kernel does not have: no need to decode all that the dump has for
+        // it.
+        SymbolAddresses symbols =
+                table == null ? ownSymbols : new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
         kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
         ImageTable image = imageTable(core, memory, vmlinux, symbols);
         cpus = CpuMap.read(kernel, core.cpus());

@@ -115,13 +115,29 @@ class BtfTest {
                 .type("", ARRAY, 0, false, 0, 7, 1, 4)
                 .type("", PTR, 0, false, 7)
                 .type(
-                        "outer", STRUCT, 6, true, 96, //
-                        s.string("first"), 1, 0, //
-                        0, 5, 32, //
-                        s.string("flag"), 1, 3 << 24 | 96, //
-                        s.string("rest"), 1, 5 << 24 | 99, //
-                        s.string("items"), 8, 128, //
-                        s.string("link"), 9, 640)
+                        "outer",
+                        STRUCT,
+                        6,
+                        true,
+                        96, //
+                        s.string("first"),
+                        1,
+                        0, //
+                        0,
+                        5,
+                        32, //
+                        s.string("flag"),
+                        1,
+                        3 << 24 | 96, //
+                        s.string("rest"),
+                        1,
+                        5 << 24 | 99, //
+                        s.string("items"),
+                        8,
+                        128, //
+                        s.string("link"),
+                        9,
+                        640)
                 .type("colour", ENUM, 2, false, 4, s.string("RED"), -1, s.string("GREEN"), 7)
                 .type("", ENUM64, 1, false, 8, s.string("WIDE"), 5, 1)
                 .read();
@@ -254,8 +270,7 @@ class BtfTest {
         for (String line : Fixtures.lines("dump/offsets-" + version + ".xz")) {
             String[] fields = line.split(" ", -1);
             if (fields[1].equals("-")) {
-                assertEquals(
-                        Long.parseLong(fields[2]), struct(btf, fields[0]).size(), line);
+                assertEquals(Long.parseLong(fields[2]), struct(btf, fields[0]).size(), line);
                 continue;
             }
             int dot = fields[0].indexOf('.');

@@ -178,8 +178,8 @@ class CompressedCoreTest {
                 .page(4, zlib(tableTo(5)), ZLIB)
                 .page(5, new byte[] {1}, ZLIB)
                 .bytes());
-        KernelMemory memory = new KernelMemory(
-                core, new PageTables(core, 0x1000, 4, 0), org.backstitch.dump.ExtentMap.EMPTY);
+        KernelMemory memory =
+                new KernelMemory(core, new PageTables(core, 0x1000, 4, 0), org.backstitch.dump.ExtentMap.EMPTY);
         assertEquals(0, memory.brokenPages());
         assertEquals(false, memory.isReadable(0, 8));
         assertEquals(1, memory.brokenPages());

@@ -28,12 +28,14 @@ class HostileDumpTest {
     private static final class Tampered {
         private final byte[] file = Fixtures.bytes("dump/" + DUMP + ".xz");
         private final ByteBuffer buffer = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
-        private final List<ElfSegment> segments = ElfFile.of(Bytes.of(file, DUMP)).segments();
+        private final List<ElfSegment> segments =
+                ElfFile.of(Bytes.of(file, DUMP)).segments();
         private final PageTables tables;
 
         Tampered() {
             VmCoreInfo info = VmCore.of(Bytes.of(file, DUMP)).info();
-            if (info == null || !(info.symbol("init_top_pgt") instanceof Long root)) {
+            Long root = info == null ? null : info.symbol("init_top_pgt");
+            if (info == null || root == null) {
                 throw new AssertionError("no VMCOREINFO");
             }
             Long base = info.number("phys_base");
@@ -52,7 +54,8 @@ class HostileDumpTest {
 
         private long fileOffset(long paddr) {
             for (ElfSegment segment : segments) {
-                if (segment.type() == ElfConstants.PT_LOAD && paddr - segment.paddr() >= 0
+                if (segment.type() == ElfConstants.PT_LOAD
+                        && paddr - segment.paddr() >= 0
                         && paddr - segment.paddr() < segment.fileSize()) {
                     return segment.fileOffset() + paddr - segment.paddr();
                 }
@@ -86,7 +89,10 @@ class HostileDumpTest {
     }
 
     private static KernelTask task(KernelDump dump, int pid) {
-        return dump.tasks().stream().filter(task -> task.pid() == pid).findFirst().orElseThrow();
+        return dump.tasks().stream()
+                .filter(task -> task.pid() == pid)
+                .findFirst()
+                .orElseThrow();
     }
 
     private static long symbol(String name) {

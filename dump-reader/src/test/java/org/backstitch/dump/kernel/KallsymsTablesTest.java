@@ -37,10 +37,8 @@ class KallsymsTablesTest {
                 paddr -> null,
                 null,
                 new ExtentMap.Builder().addBehind(AT, Bytes.of(bytes, "tables")).build());
-        SymbolAddresses places = name -> {
-            Long place = image.places().get(name);
-            return place == null ? OptionalLong.empty() : OptionalLong.of(place);
-        };
+        SymbolAddresses places =
+                name -> image.places().containsKey(name) ? OptionalLong.of(image.place(name)) : OptionalLong.empty();
         return KallsymsTables.read(memory, places, "test");
     }
 
@@ -97,8 +95,8 @@ class KallsymsTablesTest {
     void tokensThatExplodeAreCut() {
         KallsymsImage image = image(Addresses.RELATIVE);
         byte[] bytes = image.bytes();
-        int tokens = (int) (image.places().get("kallsyms_token_table") - AT);
-        int index = (int) (image.places().get("kallsyms_token_index") - AT);
+        int tokens = (int) (image.place("kallsyms_token_table") - AT);
+        int index = (int) (image.place("kallsyms_token_index") - AT);
         // All tokens begin at the first one, and the table has no terminator until its index.
         java.util.Arrays.fill(bytes, tokens, index, (byte) 'A');
         java.util.Arrays.fill(bytes, index, index + 512, (byte) 0);

@@ -45,7 +45,14 @@ class KernelDumpTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "v61-irq", "v61-tcp", "v612-nmi", "v612-tcp", "k-rand1", "n-error-entry", "n-switch", "n-syscall-hwframe",
+                "v61-irq",
+                "v61-tcp",
+                "v612-nmi",
+                "v612-tcp",
+                "k-rand1",
+                "n-error-entry",
+                "n-switch",
+                "n-syscall-hwframe",
                 "n-virtio-irq"
             })
     void everyFrameOfEveryTaskIsDrgns(String name, @TempDir Path modules) throws IOException {
@@ -71,11 +78,13 @@ class KernelDumpTest {
             StopReason stop = walker.walk(task, chain);
             List<Dumps.Frame> frames = new ArrayList<>();
             for (int i = 0; i < chain.size(); i++) {
-                Dumps.Frame theirs = i < golden.frames().size() ? golden.frames().get(i) : null;
+                Dumps.Frame theirs =
+                        i < golden.frames().size() ? golden.frames().get(i) : null;
                 String symbol = "-";
                 long offset = 0;
                 KernelNames.Name found = names.find(chain.pc(i), chain.isInterrupted(i));
-                boolean fileAtHand = found.module().isEmpty() || Set.of("[jbd2]", "[virtio_blk]").contains(found.module());
+                boolean fileAtHand = found.module().isEmpty()
+                        || Set.of("[jbd2]", "[virtio_blk]").contains(found.module());
                 if (theirs != null && !theirs.symbol().equals("-") && fileAtHand) {
                     symbol = String.valueOf(found.symbol());
                     offset = found.offset();
@@ -109,7 +118,11 @@ class KernelDumpTest {
     }
 
     private static void assertStacksAreTheKernels(
-            KernelDump dump, KernelNames names, SymbolAddresses symbols, Map<Integer, List<String>> expected, Set<Integer> ran) {
+            KernelDump dump,
+            KernelNames names,
+            SymbolAddresses symbols,
+            Map<Integer, List<String>> expected,
+            Set<Integer> ran) {
         KernelDump.Walker walker = dump.walker();
         KernelCallchain chain = new KernelCallchain();
         int same = 0;
@@ -148,9 +161,12 @@ class KernelDumpTest {
         KernelDump dump = KernelDump.read(Dumps.core("traced-61.core"), null);
         KernelNames names = names(dump, null, null);
         assertEquals(0x3220_0000L, dump.kernelOffset());
-        assertEquals(List.of("dummy", "loop", "qemu_fw_cfg"), dump.modules().stream().map(KernelModule::name).sorted().toList());
+        assertEquals(
+                List.of("dummy", "loop", "qemu_fw_cfg"),
+                dump.modules().stream().map(KernelModule::name).sorted().toList());
         assertTrue(dump.modules().stream().allMatch(module -> module.orc() != null));
-        assertStacksAreTheKernels(dump, names, name -> OptionalLong.empty(), Dumps.stacks("traced-61"), Set.of(1, 108, 109));
+        assertStacksAreTheKernels(
+                dump, names, name -> OptionalLong.empty(), Dumps.stacks("traced-61"), Set.of(1, 108, 109));
         Bytes text = dump.kallsymsText();
         assertNotNull(text);
         byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.copy(0, (int) text.size()));
@@ -221,7 +237,8 @@ class KernelDumpTest {
     void virtualAddressesAloneAreEnoughForWalks(String name) {
         ElfFile vmlinux = Dumps.vmlinux(Dumps.version(name));
         KernelDump complete = KernelDump.read(Dumps.core(name + ".core"), vmlinux);
-        KernelMemory memory = VmCore.of(Bytes.of(Fixtures.bytes("kernel/" + name + ".core.xz"), name)).memory();
+        KernelMemory memory = VmCore.of(Bytes.of(Fixtures.bytes("kernel/" + name + ".core.xz"), name))
+                .memory();
         int readable = 0;
         for (KernelTask task : complete.tasks()) {
             if (memory.isReadable(task.savedStackPointer(), 56)) {
@@ -242,8 +259,8 @@ class KernelDumpTest {
 
     @Test
     void whatIsMissingIsNamed() {
-        MalformedInputException noTypes = assertThrows(
-                MalformedInputException.class, () -> KernelDump.read(Dumps.core("v61-irq.core"), null));
+        MalformedInputException noTypes =
+                assertThrows(MalformedInputException.class, () -> KernelDump.read(Dumps.core("v61-irq.core"), null));
         assertTrue(noTypes.reason().startsWith("no type information (BTF)"), noTypes.reason());
     }
 
@@ -252,7 +269,8 @@ class KernelDumpTest {
     void aNewTaskBeginsAtRetFromFork() {
         ElfFile vmlinux = Dumps.vmlinux("6.1");
         KernelDump dump = KernelDump.read(Dumps.core("v61-irq.core"), vmlinux);
-        KernelTask task = dump.tasks().stream().filter(KernelTask::isNew).findFirst().orElseThrow();
+        KernelTask task =
+                dump.tasks().stream().filter(KernelTask::isNew).findFirst().orElseThrow();
         KernelNames.Name name = names(dump, vmlinux, null).find(task.resumeAddress(), true);
         assertEquals("ret_from_fork", name.symbol());
         assertEquals(0, name.offset());

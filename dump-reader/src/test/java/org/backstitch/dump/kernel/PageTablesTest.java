@@ -13,6 +13,7 @@ import org.backstitch.bytes.Bytes;
 import org.backstitch.dump.Extent;
 import org.backstitch.dump.ExtentMap;
 import org.backstitch.unwind.machine.Memory;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class PageTablesTest {
@@ -22,19 +23,18 @@ class PageTablesTest {
 
     /** Physical memory of pages that are made when they are first written. */
     private static final class Machine implements PhysicalMemory {
-        private final Map<Long, ByteBuffer> pages = new HashMap<>();
+        private final Map<Long, byte[]> pages = new HashMap<>();
 
         Machine put(long paddr, long value) {
-            pages.computeIfAbsent(
-                            paddr & -4096, key -> ByteBuffer.allocate(4096).order(ByteOrder.LITTLE_ENDIAN))
-                    .putLong((int) paddr & 4095, value);
+            byte[] page = pages.computeIfAbsent(paddr & -4096, key -> new byte[4096]);
+            ByteBuffer.wrap(page).order(ByteOrder.LITTLE_ENDIAN).putLong((int) paddr & 4095, value);
             return this;
         }
 
         @Override
-        public Extent at(long paddr) {
-            ByteBuffer page = pages.get(paddr & -4096);
-            return page == null ? null : new Extent(paddr & -4096, Bytes.of(page.array(), "page"));
+        public @Nullable Extent at(long paddr) {
+            byte[] page = pages.get(paddr & -4096);
+            return page == null ? null : new Extent(paddr & -4096, Bytes.of(page, "page"));
         }
     }
 
@@ -102,8 +102,7 @@ class PageTablesTest {
                 .put(0x3000 + 8 * 8, 0x60_0000L | PRESENT | HUGE | 1 << 12);
         PageTables tables = new PageTables(machine, 0x1000, 4, 0);
         assertEquals(
-                new PageTables.Page(0xffff_ffff_8100_0000L, 0x60_0000, 1 << 21),
-                page(tables, 0xffff_ffff_8112_3456L));
+                new PageTables.Page(0xffff_ffff_8100_0000L, 0x60_0000, 1 << 21), page(tables, 0xffff_ffff_8112_3456L));
         assertEquals(
                 new PageTables.Page(0xffff_ffff_4000_0000L, 0x4000_0000, 1 << 30),
                 page(tables, 0xffff_ffff_7fff_ffffL));
