@@ -38,6 +38,24 @@ final class CallSites {
         return false;
     }
 
+    /**
+     * Whether code returns from a signal handler: the system call {@code rt_sigreturn}, number 15, loaded into RAX in either of the two
+     * ways that C libraries and run-times have it. Debuggers know signal frames by these bytes, too, where no table marks them.
+     */
+    static boolean isSignalReturn(Bytes code) {
+        if (code.size() < Long.BYTES) {
+            return false;
+        }
+        long word = code.i64(0);
+        return word == MOV_15_RAX_SYSCALL || (word & 0xff_ffff_ffff_ffffL) == MOV_15_EAX_SYSCALL;
+    }
+
+    /** {@code mov $15, %rax} (48 c7 c0 0f 00 00 00) and the first byte of {@code syscall} (0f 05). */
+    private static final long MOV_15_RAX_SYSCALL = 0x0f_0000_000f_c0c7_48L;
+
+    /** {@code mov $15, %eax} (b8 0f 00 00 00) and {@code syscall} (0f 05). */
+    private static final long MOV_15_EAX_SYSCALL = 0x05_0f00_0000_0fb8L;
+
     /** How long the instruction {@code ff /2} at {@code at} is; 0 if it is another one. */
     private static int indirectCallLength(Bytes code, long at, int available) {
         int modRm = code.u8(at + 1);

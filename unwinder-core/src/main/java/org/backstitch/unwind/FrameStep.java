@@ -35,11 +35,23 @@ final class FrameStep implements DwarfExpression.Machine {
     private StopReason failure = StopReason.NONE;
     private boolean unknownRegister;
 
+    /** Registers that a call may change and no row has told of since: bit n for DWARF number n. */
+    private int leftOver;
+
+    private boolean reliedOnLeftOver;
+
     /** Begins a walk: what is known of memory. */
     void begin(AddressSpace addressSpace, StackDump dump, @Nullable Memory more) {
         space = addressSpace;
         stack = dump;
         beyond = more;
+        leftOver = 0;
+    }
+
+    /** Begins again with the registers that the walk starts with. */
+    void restart(Registers start) {
+        frame.copyFrom(start);
+        leftOver = 0;
     }
 
     /** The registers of the current frame; a {@link #step} makes them the caller's. */
@@ -62,6 +74,14 @@ final class FrameStep implements DwarfExpression.Machine {
         return unknownRegister;
     }
 
+    /**
+     * After a step that succeeded: whether it rests on a register that a call may have changed, and that no row has told of. Then what
+     * was found is to be proved otherwise.
+     */
+    boolean reliedOnLeftOver() {
+        return reliedOnLeftOver;
+    }
+
     /** Before a step that is not made here: nothing has failed, and the pc reached will not be exact. */
     void forgetFailure() {
         failure = StopReason.NONE;
@@ -76,23 +96,96 @@ final class FrameStep implements DwarfExpression.Machine {
      */
     boolean step(long rule, long saved, @Nullable UnwindRow side) {
         unknownRegister = false;
+        reliedOnLeftOver = false;
         failure = StopReason.NONE;
-        caller.clear();
+        // What no rule names keeps its value: for the registers that calls preserve so it is in the ABI, and rows that
+        // want another one
+        // of a caller are only right if it was preserved. The C++ runtime and debuggers read tables in this way.
+        caller.copyFrom(frame);
         boolean done = side != null ? stepByRow(side) : stepByWords(rule, saved);
         if (!done) {
             return false;
         }
         exact = UnwindRule.callerIsExact(rule);
+        leftOver = exact ? 0 : CALLER_SAVED & ~restoredBy(side);
         frame.copyFrom(caller);
         return true;
     }
+
+    /** RAX, RDX, RCX, RSI, RDI, R8 to R11: what a function may change (psABI, figure 3.4). */
+    private static final int CALLER_SAVED = 1 << X86_64.RAX
+            | 1 << X86_64.RDX
+            | 1 << X86_64.RCX
+            | 1 << X86_64.RSI
+            | 1 << X86_64.RDI
+            | 1 << X86_64.R8
+            | 1 << X86_64.R9
+            | 1 << X86_64.R10
+            | 1 << X86_64.R11;
+
+    private static int restoredBy(@Nullable UnwindRow side) {
+        int restored = 0;
+        if (side != null) {
+            for (int register : side.registers().keySet()) {
+                restored |= register < X86_64.COUNT ? 1 << register : 0;
+            }
+        }
+        return restored;
+    }
+
+    /**
+     * Goes from a signal handler's return to what the signal interrupted: all registers lie in the {@code struct ucontext} that the
+     * kernel has put on the stack ({@code arch/x86/include/uapi/asm/sigcontext.h}).
+     *
+     * @param context the address of the structure
+     * @return whether that succeeded; if not, the frame is as it was
+     */
+    boolean stepToInterrupted(long context) {
+        unknownRegister = false;
+        failure = StopReason.NONE;
+        caller.clear();
+        for (int i = 0; i < CONTEXT_REGISTERS.length; i++) {
+            long slot = context + CONTEXT_REGISTERS_OFFSET + (long) i * Long.BYTES;
+            if (!isReadable(slot, Long.BYTES)) {
+                return unreadable(slot);
+            }
+            caller.set(CONTEXT_REGISTERS[i], readLong(slot));
+        }
+        exact = true;
+        frame.copyFrom(caller);
+        return true;
+    }
+
+    /** Where {@code struct sigcontext_64} is in {@code struct ucontext}, in bytes. */
+    private static final int CONTEXT_REGISTERS_OFFSET = 40;
+
+    /** The order of registers in {@code struct sigcontext_64}. */
+    private static final int[] CONTEXT_REGISTERS = {
+        X86_64.R8,
+        X86_64.R9,
+        X86_64.R10,
+        X86_64.R11,
+        X86_64.R12,
+        X86_64.R13,
+        X86_64.R14,
+        X86_64.R15,
+        X86_64.RDI,
+        X86_64.RSI,
+        RBP,
+        X86_64.RBX,
+        X86_64.RDX,
+        X86_64.RAX,
+        X86_64.RCX,
+        RSP,
+        RIP
+    };
 
     private boolean stepByWords(long rule, long saved) {
         int base = UnwindRule.base(rule);
         if (!frame.isKnown(base)) {
             return unknown();
         }
-        long basis = frame.get(base) + UnwindRule.cfaOffset(rule);
+        long basis = register(base) + UnwindRule.cfaOffset(rule);
         cfa = basis;
         int kind = UnwindRule.kind(rule);
         if (UnwindRule.isDereferenced(rule)) {
@@ -117,7 +210,7 @@ final class FrameStep implements DwarfExpression.Machine {
         caller.set(RIP, readLong(returnSlot));
         caller.set(RSP, cfa);
         switch (UnwindRule.rbpMode(rule)) {
-            case UnwindRule.RBP_SAME -> keep(RBP);
+            case UnwindRule.RBP_SAME -> {}
             case UnwindRule.RBP_AT_CFA -> restore(RBP, cfa + UnwindRule.rbpOffset(rule));
             case UnwindRule.RBP_AT_BASE -> restore(RBP, frame.get(base) + UnwindRule.rbpOffset(rule));
             case UnwindRule.RBP_AT_RBP -> {
@@ -130,19 +223,13 @@ final class FrameStep implements DwarfExpression.Machine {
         }
         for (int index = 0; index < SavedRegisters.COUNT; index++) {
             int register = SavedRegisters.register(index);
-            if (SavedRegisters.isSame(saved, index)) {
-                keep(register);
-            } else if (!SavedRegisters.isUndefined(saved, index)) {
+            if (SavedRegisters.isUndefined(saved, index)) {
+                caller.forget(register);
+            } else if (!SavedRegisters.isSame(saved, index)) {
                 restore(register, cfa + SavedRegisters.cfaOffset(saved, index));
             }
         }
         return true;
-    }
-
-    private void keep(int register) {
-        if (frame.isKnown(register)) {
-            caller.set(register, frame.get(register));
-        }
     }
 
     /**
@@ -152,8 +239,8 @@ final class FrameStep implements DwarfExpression.Machine {
     private void restore(int register, long slot) {
         if (isReadable(slot, Long.BYTES)) {
             caller.set(register, readLong(slot));
-        } else if (Long.compareUnsigned(slot, frame.sp()) < 0) {
-            keep(register);
+        } else if (Long.compareUnsigned(slot, frame.sp()) >= 0) {
+            caller.forget(register);
         }
     }
 
@@ -164,7 +251,7 @@ final class FrameStep implements DwarfExpression.Machine {
                     if (!frame.isKnown(register)) {
                         return unknown();
                     }
-                    cfa = frame.get(register) + offset;
+                    cfa = register(register) + offset;
                 }
                 case CfaRule.Expression(DwarfExpression expression) -> {
                     DwarfExpression.Result result = expression.evaluate(this);
@@ -174,11 +261,8 @@ final class FrameStep implements DwarfExpression.Machine {
                     cfa = result.value();
                 }
             }
+            caller.forget(RIP);
             caller.set(RSP, cfa);
-            for (int index = 0; index < SavedRegisters.COUNT; index++) {
-                keep(SavedRegisters.register(index));
-            }
-            keep(RBP);
             for (Map.Entry<Integer, RegisterRule> column : row.registers().entrySet()) {
                 boolean returnAddress = column.getKey() == row.returnAddressRegister();
                 int register = returnAddress ? RIP : column.getKey();
@@ -201,8 +285,9 @@ final class FrameStep implements DwarfExpression.Machine {
                 return !essential || fail(register == RIP ? StopReason.END_OF_STACK : StopReason.BAD_UNWIND_INFO);
             }
             case RegisterRule.SameValue() -> {
-                caller.forget(register);
-                keep(register);
+                if (frame.isKnown(register)) {
+                    caller.set(register, frame.get(register));
+                }
             }
             case RegisterRule.Offset(long offset) -> load(register, cfa + offset);
             case RegisterRule.ValOffset(long offset) -> caller.set(register, cfa + offset);
@@ -235,9 +320,9 @@ final class FrameStep implements DwarfExpression.Machine {
     }
 
     private void load(int register, long slot) {
-        caller.forget(register);
         boolean essential = register == RIP || register == RSP;
         if (essential && !isReadable(slot, Long.BYTES)) {
+            caller.forget(register);
             unreadable(slot);
             return;
         }
@@ -309,6 +394,7 @@ final class FrameStep implements DwarfExpression.Machine {
 
     @Override
     public long register(int register) {
+        reliedOnLeftOver |= (leftOver >>> register & 1) != 0;
         return frame.get(register);
     }
 

@@ -5,6 +5,7 @@ import static org.backstitch.unwind.machine.X86_64.RIP;
 import static org.backstitch.unwind.machine.X86_64.RSP;
 
 import java.lang.foreign.MemorySegment;
+import org.backstitch.bytes.Bytes;
 import org.backstitch.elf.dwarf.UnwindRow;
 import org.backstitch.unwind.machine.Memory;
 import org.backstitch.unwind.machine.Registers;
@@ -263,7 +264,7 @@ public final class UserUnwinder {
         chain.clear();
         cycles.begin();
         Registers frame = frameStep.frame();
-        frame.copyFrom(start);
+        frameStep.restart(start);
         FullRuleCache full = fullCache;
         if (full == null) {
             full = new FullRuleCache();
@@ -342,19 +343,23 @@ public final class UserUnwinder {
                     return step(dictionary.rule(number), dictionary.saved(number), dictionary.side(number));
                 }
                 if (!stepWithoutRule()) {
-                    return end(StopReason.NO_UNWIND_INFO);
+                    StopReason failure = frameStep.failure();
+                    return end(failure == StopReason.NONE ? StopReason.NO_UNWIND_INFO : failure);
                 }
             }
             default -> {
                 if (!frameStep.step(rule, saved, side)) {
                     return end(frameStep.failure());
                 }
+                if (frameStep.reliedOnLeftOver() && !isReturnAddress(frame.pc())) {
+                    return end(StopReason.BAD_UNWIND_INFO);
+                }
                 if (frameStep.isExact()) {
                     chain.markNext(true, FrameOrigin.TABLE);
                 }
             }
         }
-        if (frame.pc() == 0) {
+        if (frame.pc() == 0 && !frameStep.isExact()) { // where it is exact, something was called that is not there
             return end(StopReason.END_OF_STACK);
         }
         if (frame.pc() == calleePc && frame.sp() == calleeSp) {
@@ -390,14 +395,22 @@ public final class UserUnwinder {
     }
 
     /**
-     * Where no row covers the pc: the word at the stack pointer, for a first frame that has pushed nothing yet; then the frame pointer.
-     * Each only if what is found there is an address in executable text that follows a call.
+     * Where no row covers the pc: the code of a signal handler's return, which proves what it does; then the word at the stack pointer,
+     * for a frame that was interrupted and may have pushed nothing yet; then the frame pointer. The latter two only if what is found
+     * there is an address that a call or a signal may have left: {@link #isReturnAddress}.
      */
     private boolean stepWithoutRule() {
         Registers frame = frameStep.frame();
         frameStep.forgetFailure();
         long sp = frame.sp();
-        if (chain.size == 1 && frameStep.isReadable(sp, Long.BYTES)) {
+        if (isSignalReturn(frame.pc())) {
+            boolean done = frameStep.stepToInterrupted(sp);
+            if (done) {
+                chain.markNext(true, FrameOrigin.SYNTHESIZED);
+            }
+            return done;
+        }
+        if (chain.isExact(chain.size - 1) && frameStep.isReadable(sp, Long.BYTES)) {
             long candidate = frameStep.readLong(sp);
             if (isReturnAddress(candidate)) {
                 frame.set(RIP, candidate).set(RSP, sp + Long.BYTES);
@@ -408,6 +421,7 @@ public final class UserUnwinder {
         long bp = frame.get(RBP);
         if (frame.isKnown(RBP)
                 && Long.compareUnsigned(bp, sp) >= 0
+                && isSameStack(bp, sp)
                 && frameStep.isReadable(bp, Long.BYTES)
                 && frameStep.isReadable(bp + Long.BYTES, Long.BYTES)) {
             long candidate = frameStep.readLong(bp + Long.BYTES);
@@ -423,9 +437,54 @@ public final class UserUnwinder {
         return false;
     }
 
+    /** A frame pointer that leads to another mapping than the stack pointer's is one of another stack, left over. */
+    private boolean isSameStack(long bp, long sp) {
+        Mapping stackMapping = space.find(sp);
+        return stackMapping == null || stackMapping.contains(bp);
+    }
+
+    /** Whether an address lies in executable text and behind a call, or is where signal handlers return to. */
     private boolean isReturnAddress(long address) {
         Mapping text = space.find(address - 1);
-        ElfModule module = text == null || !text.isExecutable() ? null : text.module();
-        return text != null && module != null && module.followsCall(text.vaddr(address));
+        if (text == null || !text.isExecutable()) {
+            return false;
+        }
+        ElfModule module = text.module();
+        if (module != null) {
+            long vaddr = text.vaddr(address);
+            if (module.followsCall(vaddr)
+                    || UnwindRule.callerIsExact(module.rules().rule(vaddr - 1))) {
+                return true;
+            }
+        }
+        Bytes before = codeInMemory(address - Long.BYTES);
+        return before != null && CallSites.endsInCall(before) || isSignalReturn(address);
+    }
+
+    private boolean isSignalReturn(long pc) {
+        Mapping text = space.find(pc);
+        if (text == null || !text.isExecutable()) {
+            return false;
+        }
+        ElfModule module = text.module();
+        Bytes code = module == null
+                ? null
+                : module.elf().bytesAt(text.vaddr(pc), Long.BYTES).orElse(null);
+        if (code == null) {
+            code = codeInMemory(pc);
+        }
+        return code != null && CallSites.isSignalReturn(code);
+    }
+
+    /** Eight bytes of code that only memory has: made at run time, or of a file that is not at hand. */
+    private @Nullable Bytes codeInMemory(long address) {
+        if (!frameStep.isReadable(address, Long.BYTES)) {
+            return null;
+        }
+        byte[] code = new byte[Long.BYTES];
+        for (int i = 0; i < code.length; i++) {
+            code[i] = (byte) (frameStep.readLong(address) >>> i * Byte.SIZE);
+        }
+        return Bytes.of(code, "memory");
     }
 }

@@ -179,8 +179,7 @@ final class CfiRuleEncoder {
             }
         }
         for (int register : CALLER_SAVED) {
-            int kind = row.ruleKind(register);
-            complete &= kind == CallFrameInterpreter.UNSPECIFIED || kind == CallFrameInterpreter.UNDEFINED;
+            complete &= row.ruleKind(register) == CallFrameInterpreter.UNSPECIFIED;
         }
         saved = word;
         return complete;
