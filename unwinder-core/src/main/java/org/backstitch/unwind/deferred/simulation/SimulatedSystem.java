@@ -66,6 +66,27 @@ public final class SimulatedSystem {
         return image.file();
     }
 
+    /** The first address of the simulated kernel's text. */
+    public static long kernelTextStart() {
+        return KernelFunction.TEXT;
+    }
+
+    /** The size of the simulated kernel's text, in bytes. */
+    public static long kernelTextSize() {
+        return KernelFunction.values().length * (long) KernelFunction.SIZE;
+    }
+
+    /** The simulated kernel's symbols, as {@code /proc/kallsyms} lists them. */
+    public static String kallsyms() {
+        StringBuilder text = new StringBuilder();
+        text.append("%016x T _text\n".formatted(KernelFunction.TEXT));
+        for (KernelFunction function : KernelFunction.values()) {
+            text.append("%016x t %s\n".formatted(function.start(), function.symbol()));
+        }
+        text.append("%016x T _etext\n".formatted(kernelTextStart() + kernelTextSize()));
+        return text.toString();
+    }
+
     /** A walk through the user stack of a task, by the real unwinder. */
     UserChain unwind(int task, UserContext user, Memory memory, int maxFrames) {
         for (int register = 0; register < X86_64.COUNT; register++) {
