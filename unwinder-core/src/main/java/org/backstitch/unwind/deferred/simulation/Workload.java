@@ -21,9 +21,7 @@ public final class Workload {
     private static final int CPUS = 2;
     private static final int TASKS = 8;
     private static final int BUFFER_BYTES = 16 << 10;
-    private static final String[] FUNCTIONS = {
-        "rsp_frame", "rbp_frame", "busy_rbp", "realigned", "big_frame", "leaf"
-    };
+    private static final String[] FUNCTIONS = {"rsp_frame", "rbp_frame", "busy_rbp", "realigned", "big_frame", "leaf"};
 
     private Workload() {}
 
