@@ -13,6 +13,7 @@ import org.backstitch.cli.output.Output;
 import org.backstitch.cli.simulate.OracleWriter;
 import org.backstitch.cli.simulate.ProtocolTable;
 import org.backstitch.cli.simulate.RecordingWriter;
+import org.backstitch.unwind.deferred.simulation.EventSpec;
 import org.backstitch.unwind.deferred.simulation.Judgement;
 import org.backstitch.unwind.deferred.simulation.Protocol;
 import org.backstitch.unwind.deferred.simulation.RunCounts;
@@ -48,6 +49,9 @@ public final class SimulateCommand implements Subcommand {
                 .flag("--compare", "Play under each protocol, and print a table that compares them; -o is not needed.")
                 .option("--seed", "N", "Of the scenario 'workload': another number, another machine (1).")
                 .option("--rounds", "N", "Of the scenario 'workload': how long it is (4000).")
+                .flag(
+                        "--per-task",
+                        "Of the scenario 'workload': sample each task by its own event, not whatever runs on a CPU.")
                 .example(
                         "backstitch simulate --scenario window -o window.data",
                         "an interrupt behind the last check for work")
@@ -112,7 +116,11 @@ public final class SimulateCommand implements Subcommand {
         if (name.equals(Workload.NAME)) {
             int seed = arguments.number("--seed", 1, 0, Integer.MAX_VALUE);
             int rounds = arguments.number("--rounds", Workload.DEFAULT_ROUNDS, 1, 1_000_000);
-            scenario = Workload.of(Protocol.MAINLINE, seed, rounds);
+            scenario = Workload.of(
+                    Protocol.MAINLINE,
+                    seed,
+                    rounds,
+                    arguments.has("--per-task") ? EventSpec.PER_TASK : EventSpec.PER_CPU);
         } else {
             Optional<Scenario> named = Scenarios.named(name);
             scenario = named.isPresent()

@@ -30,21 +30,16 @@ public final class Workload {
      *
      * @param seed the same seed gives the same machine and the same actions, whatever the protocol
      * @param rounds how long it is: in a round each CPU makes some steps, and one of them is interrupted
+     * @param event what samples: everything on a CPU, or each task by itself
      */
-    public static Scenario of(Protocol protocol, long seed, int rounds) {
+    public static Scenario of(Protocol protocol, long seed, int rounds, EventSpec event) {
         SplittableRandom random = new SplittableRandom(seed);
         List<List<UserAction>> scripts = new ArrayList<>();
         for (int task = 0; task < TASKS; task++) {
             scripts.add(script(random, rounds, true));
         }
         MachineConfig config = new MachineConfig(
-                protocol,
-                CPUS,
-                BUFFER_BYTES,
-                MachineConfig.DEFAULT_MAX_STACK,
-                true,
-                List.of(EventSpec.PER_CPU),
-                scripts);
+                protocol, CPUS, BUFFER_BYTES, MachineConfig.DEFAULT_MAX_STACK, true, List.of(event), scripts);
         List<Action> actions = new ArrayList<>();
         for (int round = 0; round < rounds; round++) {
             for (int cpu = 0; cpu < CPUS; cpu++) {
