@@ -10,6 +10,7 @@ import org.backstitch.recording.Recording;
 import org.backstitch.recording.RecordingOptions;
 import org.backstitch.recording.RecordingSummary;
 import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.deferred.JoinPolicy;
 import org.backstitch.unwind.deferred.StitchCounts;
 
 /** What the commands that read recordings have in common: their options, and the summary at the end. */
@@ -27,6 +28,10 @@ final class RecordingArguments {
                 .option("--vmlinux", "FILE", "Kernel symbols: the recorded kernel's ELF file.")
                 .option("--max-stack", "N", "Frames in a chain at most, kernel and user together (127).")
                 .option("--threads", "N", "Threads that unwind (all processors); never changes the output.")
+                .option(
+                        "--abi",
+                        "linux|rfc2017",
+                        "Whose late user callchains the recording holds: Linux 6.19's (linux), or those of the RFC of 2017.")
                 .flag("--no-demangle", "C++ and Rust names as the linker knows them.");
     }
 
@@ -40,6 +45,9 @@ final class RecordingArguments {
                 .withVmlinux(arguments.input("--vmlinux").orElse(null))
                 .withMaxStack(arguments.number("--max-stack", RecordingOptions.DEFAULT_MAX_STACK, 1, Integer.MAX_VALUE))
                 .withThreads(arguments.number("--threads", defaults.threads(), 1, 1024));
+        if (arguments.choice("--abi", "linux", "rfc2017").equals("rfc2017")) {
+            options = options.withJoin(JoinPolicy.RFC2017);
+        }
         return arguments.has("--no-demangle") ? options.withoutDemangling() : options;
     }
 

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import org.backstitch.unwind.deferred.simulation.Scenario;
 import org.backstitch.unwind.deferred.simulation.Scenarios;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -82,9 +83,9 @@ class SimulateCommandTest {
     }
 
     @Test
-    void everyScenarioOfTodaysKernelIsReadAsTheOracleSaysItIs() throws IOException {
+    void everyScenarioIsReadAsTheOracleSaysItIs() throws IOException {
         for (Scenario scenario : Scenarios.all()) {
-            for (String protocol : List.of("mainline", "immediate")) {
+            for (String protocol : List.of("mainline", "immediate", "rfc2017")) {
                 Path file = directory.resolve(scenario.name() + "." + protocol);
                 run(
                         new SimulateCommand(),
@@ -103,6 +104,8 @@ class SimulateCommandTest {
                         new ScriptCommand(),
                         "--format",
                         "json",
+                        "--abi",
+                        protocol.equals("rfc2017") ? "rfc2017" : "linux",
                         "--symfs",
                         directory.resolve("fs").toString(),
                         file.toString()));
@@ -113,13 +116,24 @@ class SimulateCommandTest {
                     String which = file + " sample " + i;
                     assertEquals(expected.get("time_ns"), sample.get("time_ns"), which);
                     assertEquals(expected.get("kernel"), sample.getOrDefault("kernel", ""), which);
-                    assertEquals(expected.get("deferred"), sample.get("deferred"), which);
+                    assertEquals(kind(expected.get("deferred")), kind(sample.get("deferred")), which);
+                    if (!protocol.equals("rfc2017")) {
+                        assertEquals(expected.get("deferred"), sample.get("deferred"), which);
+                    }
                     if ("complete".equals(expected.get("outcome"))) {
                         assertEquals(expected.get("user"), sample.getOrDefault("user", ""), which);
                     }
                 }
             }
         }
+    }
+
+    /**
+     * The word without its reason: without cookies a stream sees all that a task has asked for as one request, and a loss after the
+     * first as a loss of all; a reader of files looks at each sample's own time.
+     */
+    private static String kind(@Nullable String deferred) {
+        return String.valueOf(deferred).replaceFirst(":.*", "");
     }
 
     @Test

@@ -46,8 +46,11 @@ public final class PerfEventAttr {
     public static final long FLAG_CONTEXT_SWITCH = 1L << 26;
     public static final long FLAG_NAMESPACES = 1L << 28;
 
-    /** KSYMBOL records are wanted. In the RFC of 2017 this bit meant {@code delayed_user_callchain}. */
+    /** KSYMBOL records are wanted. In the RFC of 2017 this bit meant {@link #FLAG_DELAYED_USER_CALLCHAIN}. */
     public static final long FLAG_KSYMBOL = 1L << 29;
+
+    /** The RFC of 2017: user callchains come late ({@code delayed_user_callchain}). The bit is that of {@link #FLAG_KSYMBOL}. */
+    public static final long FLAG_DELAYED_USER_CALLCHAIN = 1L << 29;
 
     public static final long FLAG_BPF_EVENT = 1L << 30;
     public static final long FLAG_CGROUP = 1L << 32;

@@ -58,7 +58,7 @@ public final class Recording implements AutoCloseable {
         this.options = options;
         this.arena = arena;
         this.modules = new ModuleFinder(options, arena, file);
-        this.index = new RecordingIndex(file, modules);
+        this.index = new RecordingIndex(file, modules, options.join());
         this.symbols = new SymbolStore(options, arena, modules.files(), index.kernel());
     }
 

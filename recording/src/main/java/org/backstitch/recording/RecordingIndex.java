@@ -4,14 +4,17 @@ import java.util.HashMap;
 import java.util.Map;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.RecordType;
+import org.backstitch.perf.SampleId;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.deferred.DeferredIndex;
+import org.backstitch.unwind.deferred.JoinPolicy;
 
 /**
  * What the first pass over a recording learns: what happened to its processes, where its late callchains are, and how far its samples
@@ -41,21 +44,29 @@ final class RecordingIndex {
     private long lateRecords;
     private long lostRecords;
 
-    RecordingIndex(PerfFile file, ModuleFinder modules) {
+    RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join) {
         this.file = file;
         this.modules = modules;
         timed = file.events().stream().allMatch(event -> (event.attr().sampleType() & SampleType.TIME) != 0);
         Timeline sideBand = scan();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
+        Map<Long, Integer> eventsById = join == JoinPolicy.RFC2017 ? eventsById() : Map.of();
         for (int i = 0; i < sideBand.size(); i++) {
             try {
-                apply(file.record(sideBand.offset(i)), sideBand.time(i), late);
+                long offset = sideBand.offset(i);
+                if (join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL) {
+                    PerfRecord.CallchainDeferred chain = file.rfc2017Callchain(offset);
+                    int event = eventsById.getOrDefault(chain.sampleId().id(), 0);
+                    applyRfc2017(chain, event, sideBand.time(i), late);
+                } else {
+                    apply(file.record(offset), sideBand.time(i), late);
+                }
             } catch (MalformedInputException e) {
                 file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
             }
         }
-        deferred = late.build(timed);
+        deferred = late.build(timed, join);
     }
 
     /** Passes over all records: gives the place and time of those that are not samples. */
@@ -107,6 +118,24 @@ final class RecordingIndex {
                     RecordType.CALLCHAIN_DEFERRED -> true;
             default -> false;
         };
+    }
+
+    /** What the RFC of 2017 made of a type that means another thing today: a late callchain, known by its task and its event. */
+    private void applyRfc2017(PerfRecord.CallchainDeferred chain, int event, long time, DeferredIndex.Builder late) {
+        lateRecords++;
+        SampleId id = chain.sampleId();
+        late.record(id.pid(), id.tid(), event, timed ? time : 0, chain.header().offset());
+    }
+
+    /** The event of each instance, by its id. */
+    private Map<Long, Integer> eventsById() {
+        Map<Long, Integer> events = new HashMap<>();
+        for (PerfEvent event : file.events()) {
+            for (long id : event.ids()) {
+                events.put(id, event.index());
+            }
+        }
+        return events;
     }
 
     private void apply(PerfRecord record, long time, DeferredIndex.Builder late) {

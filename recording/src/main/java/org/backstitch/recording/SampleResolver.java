@@ -6,6 +6,7 @@ import java.util.List;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.perf.PerfEvent;
+import org.backstitch.perf.PerfEventAttr;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.PerfRegisters;
@@ -19,6 +20,7 @@ import org.backstitch.unwind.FrameOrigin;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.deferred.DeferredIndex;
+import org.backstitch.unwind.deferred.JoinPolicy;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.machine.X86_64;
@@ -92,10 +94,13 @@ final class SampleResolver {
         AddressSpace space = index.space((int) result.pid, when, offset);
         boolean unwinds = sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
         addRecorded(space, when, offset, unwinds);
+        if (options.join() == JoinPolicy.RFC2017 && asksAsIn2017()) {
+            addDeferred(space, result.event, when, offset);
+        }
         if (unwinds) {
             addUnwound(space, when, offset);
         }
-        if (sample.callchainLength() == 0 && !unwinds && sample.has(SampleType.IP)) {
+        if (sample.callchainLength() == 0 && !unwinds && result.frames == 0 && sample.has(SampleType.IP)) {
             addSingle(space);
         }
         summary.count(result);
@@ -177,6 +182,20 @@ final class SampleResolver {
         return true;
     }
 
+    /** Under the RFC of 2017 a sample asks by its event's attribute; it has no user part of its own then. */
+    private boolean asksAsIn2017() {
+        PerfEvent event = result.event < 0 ? null : events.get(result.event);
+        if (event == null || (event.attr().flags() & PerfEventAttr.FLAG_DELAYED_USER_CALLCHAIN) == 0) {
+            return false;
+        }
+        for (int i = 0; i < sample.callchainLength(); i++) {
+            if (sample.callchain(i) == CallchainContext.USER) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private void addDeferred(AddressSpace space, long cookie, long when, long offset) {
         result.userStop = StopReason.NONE;
         if (!options.mergeDeferred()) {
@@ -185,7 +204,11 @@ final class SampleResolver {
         long found =
                 index.deferred().find((int) result.pid, (int) result.tid, cookie, index.isTimed() ? when : 0, offset);
         result.deferral = DeferredIndex.deferral(found);
-        if (found >= 0 && file.record(found) instanceof PerfRecord.CallchainDeferred late) {
+        if (found < 0) {
+            return;
+        }
+        PerfRecord record = options.join() == JoinPolicy.RFC2017 ? file.rfc2017Callchain(found) : file.record(found);
+        if (record instanceof PerfRecord.CallchainDeferred late) {
             addLate(space, late);
         }
     }

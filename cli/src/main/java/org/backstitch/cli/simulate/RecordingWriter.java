@@ -26,9 +26,6 @@ public final class RecordingWriter {
     private static final int PROT_READ_EXEC = 5;
     private static final int MAP_PRIVATE = 2;
 
-    /** Bit 29 of the attribute's flags in the proposal of 2017: {@code delayed_user_callchain}. (Today it is {@code ksymbol}.) */
-    private static final long FLAG_DELAYED_USER_CALLCHAIN = 1L << 29;
-
     private static final long SAMPLE_TYPE = SampleType.IDENTIFIER
             | SampleType.IP
             | SampleType.TID
@@ -105,7 +102,7 @@ public final class RecordingWriter {
         }
         return switch (protocol) {
             case IMMEDIATE -> 0;
-            case RFC2017 -> FLAG_DELAYED_USER_CALLCHAIN;
+            case RFC2017 -> PerfEventAttr.FLAG_DELAYED_USER_CALLCHAIN;
             case MAINLINE ->
                 PerfEventAttr.FLAG_DEFER_CALLCHAIN | (spec.outputsDeferred() ? PerfEventAttr.FLAG_DEFER_OUTPUT : 0);
         };
