@@ -5,9 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.recording.Recording;
-import org.backstitch.recording.RecordingOptions;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.UserUnwinder;
@@ -42,28 +40,25 @@ final class RecordedStacks implements AutoCloseable {
         });
     }
 
-    /** Opens a bundled recording. */
-    static RecordedStacks open(BundledRecording bundled, Arena arena) throws IOException {
-        return new RecordedStacks(Recording.open(bundled.data(), options(bundled)), arena);
-    }
-
-    /** The options that a bundled recording is opened with. */
-    static RecordingOptions options(BundledRecording bundled) {
-        return RecordingOptions.defaults()
-                .withSymfs(bundled.symfs())
-                .withVdso(bundled.vdso())
-                .withMaxStack(1024);
+    /** Opens a recording. */
+    static RecordedStacks open(BenchmarkRecording recording, Arena arena) throws IOException {
+        return new RecordedStacks(Recording.open(recording.data(), recording.options()), arena);
     }
 
     int size() {
         return spaces.size();
     }
 
+    /** Walks one stack. */
+    void walk(UserUnwinder unwinder, Callchain chain, int index) {
+        unwinder.unwind(spaces.get(index), registers.get(index), dumps.get(index), chain);
+    }
+
     /** Walks the first {@code count} stacks; gives the number of frames. */
-    long walk(UserUnwinder unwinder, Callchain chain, int count) {
+    long walkAll(UserUnwinder unwinder, Callchain chain, int count) {
         long frames = 0;
         for (int i = 0; i < count; i++) {
-            unwinder.unwind(spaces.get(i), registers.get(i), dumps.get(i), chain);
+            walk(unwinder, chain, i);
             frames += chain.size();
         }
         return frames;

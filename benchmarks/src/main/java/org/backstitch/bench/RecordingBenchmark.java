@@ -1,14 +1,13 @@
 package org.backstitch.bench;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.SampleCursor;
 import org.backstitch.recording.Recording;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -24,11 +23,15 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(Scope.Thread)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 public class RecordingBenchmark {
-    private BundledRecording bundled = new BundledRecording("", "", Path.of(""));
+    private @Nullable BenchmarkRecording measured;
 
     @Setup
     public void unpack() throws IOException {
-        bundled = BundledRecording.unpack("deep", Files.createTempDirectory("backstitch-bench"));
+        measured = BenchmarkRecording.of("deep", "", "");
+    }
+
+    private BenchmarkRecording measured() {
+        return Objects.requireNonNull(measured);
     }
 
     /** Every record located and every sample decoded, nothing unwound. */
@@ -39,7 +42,7 @@ public class RecordingBenchmark {
     @Fork(1)
     public long decode() throws IOException {
         long sum = 0;
-        try (PerfFile file = PerfFile.open(bundled.data())) {
+        try (PerfFile file = PerfFile.open(measured().data())) {
             RecordCursor records = file.records();
             SampleCursor sample = file.samples();
             while (records.next()) {
@@ -72,7 +75,7 @@ public class RecordingBenchmark {
     }
 
     private long resolve() throws IOException {
-        try (Recording recording = Recording.open(bundled.data(), RecordedStacks.options(bundled))) {
+        try (Recording recording = Recording.open(measured().data(), measured().options())) {
             recording.forEach(sample -> {});
             return recording.summary().frames();
         }

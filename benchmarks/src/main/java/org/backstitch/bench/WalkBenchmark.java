@@ -2,11 +2,8 @@ package org.backstitch.bench;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.UserUnwinder;
 import org.jspecify.annotations.Nullable;
@@ -48,8 +45,15 @@ public class WalkBenchmark {
         }
     }
 
+    /** A bundled recording, or the path of any other: {@link BenchmarkRecording#of}. */
     @Param({"deep", "signals"})
     String recording = "deep";
+
+    @Param("")
+    String symfs = "";
+
+    @Param("")
+    String vdso = "";
 
     private final Arena arena = Arena.ofShared();
     private final UserUnwinder unwinder = new UserUnwinder();
@@ -57,15 +61,21 @@ public class WalkBenchmark {
     private final Callchain withRegisters = new Callchain().limit(1024).recordRegisters(true);
     private final long[] pcs = new long[1024];
     private @Nullable RecordedStacks opened;
+    private @Nullable GoldenChains golden;
+    private long frames;
 
     @Setup
     public void open() throws IOException {
-        Path directory = Files.createTempDirectory("backstitch-bench");
-        opened = RecordedStacks.open(BundledRecording.unpack(recording, directory), arena);
+        BenchmarkRecording measured = BenchmarkRecording.of(recording, symfs, vdso);
+        opened = RecordedStacks.open(measured, arena);
+        golden = new GoldenChains(measured.golden());
+        frames = golden.check(opened, unwinder, chain);
     }
 
+    /** What was compiled while the clock ran must still give the golden chains. */
     @TearDown
     public void close() {
+        Objects.requireNonNull(golden).check(stacks(), unwinder, chain);
         stacks().close();
         arena.close();
     }
@@ -78,35 +88,38 @@ public class WalkBenchmark {
     @Benchmark
     public long warm(Frames counter) {
         RecordedStacks stacks = stacks();
-        long frames = stacks.walk(unwinder, chain, stacks.size());
-        counter.frames += frames;
-        return frames;
+        long walked = stacks.walkAll(unwinder, chain, stacks.size());
+        if (walked != frames) {
+            throw new IllegalStateException("%d frames, not %d".formatted(walked, frames));
+        }
+        counter.frames += walked;
+        return walked;
     }
 
     /** The first hundred stacks: all in the processor's cache. */
     @Benchmark
     public long warmInCache(Frames counter) {
         RecordedStacks stacks = stacks();
-        long frames = stacks.walk(unwinder, chain, Math.min(100, stacks.size()));
-        counter.frames += frames;
-        return frames;
+        long walked = stacks.walkAll(unwinder, chain, Math.min(100, stacks.size()));
+        counter.frames += walked;
+        return walked;
     }
 
     /** With all registers of every frame, as a debugger wants them. */
     @Benchmark
     public long warmAllRegisters(Frames counter) {
         RecordedStacks stacks = stacks();
-        long frames = stacks.walk(unwinder, withRegisters, stacks.size());
-        counter.frames += frames;
-        return frames;
+        long walked = stacks.walkAll(unwinder, withRegisters, stacks.size());
+        counter.frames += walked;
+        return walked;
     }
 
     /** A walk along frame pointers, right or not: what the same loads cost without any rules. */
     @Benchmark
     public long framePointers(Frames counter) {
         RecordedStacks stacks = stacks();
-        long frames = stacks.walkFramePointers(pcs, stacks.size());
-        counter.frames += frames;
-        return frames;
+        long walked = stacks.walkFramePointers(pcs, stacks.size());
+        counter.frames += walked;
+        return walked;
     }
 }
