@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AddressSpace {
     /** Nothing is mapped. */
-    public static final AddressSpace EMPTY = new AddressSpace(new Mapping[0]);
+    public static final AddressSpace EMPTY = new AddressSpace(new Mapping[0], null);
 
     private final Mapping[] mappings;
     private final long[] starts;
@@ -25,10 +25,17 @@ public final class AddressSpace {
     static final int TEXT = 4;
     static final int TEXT_START = 0;
     static final int TEXT_SIZE = 1;
-    static final int TEXT_BIAS = 2;
-    static final int TEXT_FILE_BITS = 3;
 
-    private AddressSpace(Mapping[] sorted) {
+    /** What to subtract from an address for its key in {@link PlainRuleCache}. */
+    static final int TEXT_KEY_BIAS = 2;
+
+    /** Whether the text's rules can be cached there: 1 or 0. */
+    static final int TEXT_CACHED = 3;
+
+    /**
+     * @param before the space that this one came from: where code is mapped as it was there, the two share what the hot loop reads
+     */
+    private AddressSpace(Mapping[] sorted, @Nullable AddressSpace before) {
         mappings = sorted;
         starts = new long[sorted.length];
         for (int i = 0; i < sorted.length; i++) {
@@ -37,6 +44,11 @@ public final class AddressSpace {
         textMappings = Arrays.stream(sorted)
                 .filter(mapping -> mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null)
                 .toArray(Mapping[]::new);
+        if (before != null && Arrays.equals(textMappings, before.textMappings)) {
+            textStarts = before.textStarts;
+            texts = before.texts;
+            return;
+        }
         textStarts = new long[textMappings.length];
         texts = new long[textMappings.length * TEXT];
         for (int i = 0; i < textMappings.length; i++) {
@@ -45,9 +57,9 @@ public final class AddressSpace {
             textStarts[i] = text.start();
             texts[i * TEXT + TEXT_START] = text.start();
             texts[i * TEXT + TEXT_SIZE] = text.end() - text.start();
-            texts[i * TEXT + TEXT_BIAS] = text.vaddrBias();
-            texts[i * TEXT + TEXT_FILE_BITS] =
-                    module == null ? 0 : PlainRuleCache.fileBits(module.id(), text.vaddr(text.end()));
+            int file = module == null ? 0 : module.id();
+            texts[i * TEXT + TEXT_KEY_BIAS] = text.vaddrBias() + PlainRuleCache.keyBias(file);
+            texts[i * TEXT + TEXT_CACHED] = PlainRuleCache.canHold(file, text.vaddr(text.end())) ? 1 : 0;
         }
     }
 
@@ -68,7 +80,10 @@ public final class AddressSpace {
         return Long.compareUnsigned(address - texts[text + TEXT_START], texts[text + TEXT_SIZE]) < 0 ? first : -1;
     }
 
-    /** The {@link #TEXT} longs of every mapping of code. */
+    /**
+     * The {@link #TEXT} longs of every mapping of code. As long as only other memory is mapped and unmapped it is the same array, so that
+     * it stands for what the rules of code at any address are.
+     */
     long[] texts() {
         return texts;
     }
@@ -94,7 +109,7 @@ public final class AddressSpace {
         for (Mapping mapping : added) {
             place(result, mapping);
         }
-        return new AddressSpace(result.toArray(Mapping[]::new));
+        return new AddressSpace(result.toArray(Mapping[]::new), this);
     }
 
     private static void place(List<Mapping> sorted, Mapping mapping) {

@@ -136,6 +136,16 @@ public final class Callchain {
         return true;
     }
 
+    /** Makes room for {@code wanted} frames behind the first {@code frames}, as far as the bound allows; gives for how many there is. */
+    int reserve(int frames, int wanted) {
+        int needed = (int) Math.min((long) frames + wanted, maxFrames);
+        if (needed > pcs.length) {
+            pcs = Arrays.copyOf(pcs, Math.max(needed, pcs.length * 2));
+            marks = Arrays.copyOf(marks, Math.max(marks.length, pcs.length));
+        }
+        return room() - frames;
+    }
+
     /** Marks the frame that is to be added next. */
     void markNext(boolean exact, FrameOrigin origin) {
         if (size == marks.length) {

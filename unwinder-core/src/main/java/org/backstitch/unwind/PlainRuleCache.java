@@ -5,41 +5,58 @@ import org.backstitch.unwind.table.UnwindRule;
 /**
  * A cache from where a frame executes to its rule, for the rules that the hot loop knows: one for each walker.
  *
- * <p>An entry is one {@code long}: which place it is for in the upper half, a plain rule in the lower. Places are a vaddr in a file
- * and the file's number, so that all processes that map a file share its entries. Code lies in the cache as it lies in the file, eight
- * bytes to an entry, so that the call sites of a function share lines of the processor's cache; the file's number moves it elsewhere. A
- * place has two entries to choose from, which lie side by side.
+ * <p>Where a frame executes is its key: the vaddr in the file, and the file's number above it, so that all processes that map a file
+ * share its entries. Eight bytes of code share an entry and lie beside the next eight, so that the call sites of a function share lines
+ * of the processor's cache; every file is moved a little, or all would start in the same place. A key has two entries to choose from,
+ * which lie side by side.
+ *
+ * <p>An entry is one {@code long}: a plain rule in the upper half, what remains of the key in the lower.
  *
  * <pre>
- *    vaddr    34            19 18               3 2    0          place (upper half of an entry)
- *            +----------------+------------------+------+        31     20 19           4 3        0
- *            |    checked     |  which entry     |check.|       +---------+--------------+----------+
- *            +----------------+------------------+------+       |  file   | vaddr 34..19 | vaddr 3..0 |
- *                                                               +---------+--------------+----------+
- *    rule (lower half)
- *      31         12 11               2      1            0
- *     +-------------+------------------+------------+------------+
- *     | CFA offset/8|  RBP distance/8  | RBP saved  | base is RSP|
- *     +-------------+------------------+------------+------------+
+ *    key = vaddr + number * (2^35 + 8,208)
+ *     46                       19 18              3 2    0
+ *    +---------------------------+-----------------+------+
+ *    |                           |   which entry   |      |      lower half of an entry: key ^ key >>> 15, 32 bits of it
+ *    +---------------------------+-----------------+------+
+ *
+ *         63       62       43 42  40 39            33     32
+ *     +------------+------------+----+----------------+-----------+
+ *     | base is RBP|  CFA offset / 8 | RBP distance/8 | RBP saved |
+ *     +------------+------------+----+----------------+-----------+
+ *                   three zeros below: the offset in bytes
  * </pre>
  *
- * <p>All bits of a place are either checked or say which entry it is, so nothing is ever mistaken for something else. Files linked above
- * 32 GiB, and all files after the first 4,095, are not cached; nor are rules of other shapes, which {@link RuleCache} holds.
+ * <p>Nothing is ever mistaken for something else. Of two keys with the same entry bits 4 to 18 are the same; if their checks are the
+ * same too, so are bits 0 to 3 and, one after the other upwards, all from 19 on. No key is 0, which an empty entry stands for. Files
+ * linked near 32 GiB or above, and all files after the first 4,095, are not cached; nor are rules of other shapes, which
+ * {@link RuleCache} holds.
+ *
+ * <p>A walk cannot know a frame before it has the rule of the one before, so what lies between a return address and the next decides
+ * how fast it is: a subtraction, a shift and a mask to the entry, three operations more to the CFA. What checks that it is the right
+ * entry is computed beside.
  */
 final class PlainRuleCache {
-    /** The lower half of an entry that holds no plain rule. */
+    /** The rule of an entry that holds none, or none that is plain. */
     static final int NOT_PLAIN = 0;
 
+    /** In place of a rule: the frame is the outermost. Its CFA is RSP itself, so that it never looks like progress. */
+    static final int OUTERMOST = 1;
+
+    /** A key that no entry is for. */
+    static final long NO_KEY = 0;
+
+    private static final int MAX_FILE = 0xfff;
+    private static final long FILE = (1L << 35) + 1026 * 8;
+
     /** Vaddrs from here on are not cached. */
-    static final long VADDR_END = 1L << 35;
+    private static final long VADDR_END = (1L << 35) - MAX_FILE * 1026L * 8;
 
     private static final int BITS = 16;
     private static final int MASK = (1 << BITS) - 1;
-    private static final int MAX_FILE = 0xfff;
-    private static final int CFA_SHIFT = 12;
-    private static final int RBP_SHIFT = 2;
-    private static final int RBP_MASK = 0x3ff;
-    private static final long MAX_CFA_OFFSET = 0xf_ffffL << 3;
+    private static final int CFA_SHIFT = 8;
+    private static final int RBP_SHIFT = 1;
+    private static final int RBP_MASK = 0x7f;
+    private static final long MAX_CFA_OFFSET = (1L << 23) - 8;
     private static final long MAX_RBP_DISTANCE = (long) RBP_MASK << 3;
 
     /**
@@ -62,25 +79,31 @@ final class PlainRuleCache {
         return entries;
     }
 
-    /** A file's number as it stands in places; 0, which no entry has, for files that are not cached. */
-    static int fileBits(int file, long highestVaddr) {
-        boolean cached = file <= MAX_FILE && Long.compareUnsigned(highestVaddr, VADDR_END) < 0;
-        return cached ? file << 20 : 0;
+    /** Whether the rules of a file can be cached. */
+    static boolean canHold(int file, long highestVaddr) {
+        return file > 0 && file <= MAX_FILE && Long.compareUnsigned(highestVaddr, VADDR_END) < 0;
     }
 
-    /** The place of a vaddr in the file that {@code fileBits} stands for. */
-    static int place(long vaddr, int fileBits) {
-        return (int) (vaddr >>> 15) & 0xf_fff0 | (int) vaddr & 0xf | fileBits;
+    /** What to subtract from a vaddr of a file for its key. */
+    static long keyBias(int file) {
+        return -file * FILE;
     }
 
-    /** The first of the two entries of a place; the other is {@code slot ^ 1}. */
-    static int slot(long vaddr, int fileBits) {
-        // The number times 1,026 entries: an even number, so that the two entries of a place stay side by side.
-        return ((int) (vaddr >>> 3) ^ (fileBits >>> 10) + (fileBits >>> 19)) & MASK;
+    /** The first of the two entries of a key; the other is {@code slot ^ 1}. */
+    static int slot(long key) {
+        return (int) (key >>> 3) & MASK;
     }
 
-    /** A rule word as the lower half of an entry; {@link #NOT_PLAIN} if it is none that fits. */
+    /** What an entry holds of its key. */
+    static int check(long key) {
+        return (int) (key ^ key >>> 15);
+    }
+
+    /** A rule word as it stands in an entry's upper half; {@link #NOT_PLAIN} if it is none that fits. */
     static int plain(long rule) {
+        if (UnwindRule.kind(rule) == UnwindRule.END) {
+            return OUTERMOST;
+        }
         long cfaOffset = UnwindRule.cfaOffset(rule);
         boolean rbpSaved = UnwindRule.rbpMode(rule) == UnwindRule.RBP_AT_CFA;
         long rbpDistance = rbpSaved ? -Long.BYTES - UnwindRule.rbpOffset(rule) : 0;
@@ -94,35 +117,65 @@ final class PlainRuleCache {
         if (!fits) {
             return NOT_PLAIN;
         }
-        return (int) (cfaOffset >> 3) << CFA_SHIFT
+        return ((rule & WORD_BASE_IS_RSP) != 0 ? 0 : 1 << 31)
+                | (int) cfaOffset << CFA_SHIFT
                 | (int) (rbpDistance >> 3) << RBP_SHIFT
-                | (rbpSaved ? 2 : 0)
-                | ((rule & WORD_BASE_IS_RSP) != 0 ? 1 : 0);
+                | (rbpSaved ? 1 : 0);
     }
 
-    /** All ones if the CFA is based on RSP, else zero. */
-    static long rspMask(int plain) {
-        return -((long) plain & 1);
+    /** An entry. */
+    static long entry(long key, int plain) {
+        return (long) plain << 32 | Integer.toUnsignedLong(check(key));
     }
 
-    /** All ones if RBP was saved, else zero. */
-    static long rbpMask(int plain) {
-        return -((long) plain >> 1 & 1);
+    /** The rule of an entry. */
+    static int rule(long entry) {
+        return (int) (entry >>> 32);
+    }
+
+    /** All ones if the CFA of an entry's rule is based on RBP, zero if on RSP. */
+    static long rbpBaseMask(long entry) {
+        return entry >> 63;
     }
 
     /** The CFA's offset from its base, in bytes. */
-    static long cfaOffset(int plain) {
-        return (long) (plain >>> CFA_SHIFT) << 3;
+    static long cfaOffset(long entry) {
+        return entry << 1 >>> 32 + CFA_SHIFT + 1;
     }
 
-    /** How far below the return address the saved RBP lies, in bytes; 0 if it was not saved. */
+    /** Whether a rule's CFA is based on RBP. */
+    static boolean isBasedOnRbp(int plain) {
+        return plain < 0;
+    }
+
+    /** Whether a rule says that RBP was saved. */
+    static boolean isRbpSaved(int plain) {
+        return (plain & 1) != 0;
+    }
+
+    /** All ones if a rule says that RBP was saved, else zero. */
+    static long rbpMask(int plain) {
+        return -((long) plain & 1);
+    }
+
+    /** How far below the return address a rule says that RBP was saved, in bytes; 0 if it was not. */
     static long rbpDistance(int plain) {
         return (long) (plain >>> RBP_SHIFT & RBP_MASK) << 3;
     }
 
-    /** Puts a plain rule in the first entry of its place, and what was there in the second. */
-    void put(int slot, int place, int plain) {
-        entries[slot ^ 1] = entries[slot];
-        entries[slot] = (long) place << 32 | Integer.toUnsignedLong(plain);
+    /**
+     * Puts an entry for a key where there is room, or else in the place of another. Calls that are met again and again get the first slot
+     * of their key; what stands there moves to the second, where addresses of first frames go at once.
+     */
+    void put(long key, long entry, boolean isCall) {
+        int slot = slot(key);
+        if (entries[slot] == 0) {
+            entries[slot] = entry;
+        } else if (isCall) {
+            entries[slot ^ 1] = entries[slot];
+            entries[slot] = entry;
+        } else {
+            entries[slot ^ 1] = entry;
+        }
     }
 }

@@ -41,11 +41,22 @@ import org.jspecify.annotations.Nullable;
  * one thread; the modules it walks through are shared.
  */
 public final class UserUnwinder {
+    /** A line of the processor's cache. */
+    private static final int LINE = 64;
+
+    /** A stack may have large holes, which no frame is read from. */
+    private static final long MAX_TOUCHED = 8192;
+
     private final PlainRuleCache plainRules = new PlainRuleCache();
     private final RuleCache otherRules = new RuleCache();
     private @Nullable FullRuleCache fullCache;
     private final FrameStep frameStep = new FrameStep();
     private final CycleDetector cycles = new CycleDetector();
+    private final PreviousStacks previousStacks = new PreviousStacks();
+
+    /** Keeps the loads of {@link #touch} from being optimised away. */
+    @SuppressWarnings("UnusedVariable") // that it is written is what counts
+    private long touched;
 
     // The walk that is going on.
     private AddressSpace space = AddressSpace.EMPTY;
@@ -103,7 +114,8 @@ public final class UserUnwinder {
 
     /**
      * The hot loop. Each turn: store the pc, find the rule, compute the CFA, load the return address and RBP, check that there is
-     * progress. All that is rare happens in {@link #rareStep}.
+     * progress. All that is rare happens in {@link #rareStep}. From where the stack is as it was when it was walked last, the frames
+     * are taken over: see {@link PreviousStack}.
      *
      * @return false if a rule wanted a register that this walk does not recover: then the chain is to be made by {@link #walkFull}
      */
@@ -125,103 +137,146 @@ public final class UserUnwinder {
         long lookupPc = pc;
         long textStart = 0;
         long textSize = 0;
-        long textBias = 0;
-        int fileBits = 0;
+        long keyBias = 0;
+
+        PreviousStack previous = previousStacks.around(sp);
+        long meeting = previous.compare(texts, segment, bytesBias, stackStart, words);
+        long[] found = previous.room(pcs.length);
+        int stepMask = 0; // no step from an exact pc is kept: a return address of the same value has another rule
+        touch(segment, stack.offset(), Math.min(meeting - stackStart, words));
 
         while (true) {
             if (frames == room) {
                 chain.size = frames;
                 if (!chain.grow()) {
                     chain.stop(StopReason.MAX_STACK);
+                    previous.keep(frames);
                     return true;
                 }
                 pcs = chain.pcs;
                 room = chain.room();
+                found = previous.room(pcs.length);
             }
+            int frame = frames * PreviousStack.FRAME;
             pcs[frames++] = pc;
 
             if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
                 int text = space.findText(lookupPc) * AddressSpace.TEXT;
-                textSize = 0;
-                fileBits = 0;
-                if (text >= 0) {
+                if (text >= 0 && texts[text + AddressSpace.TEXT_CACHED] != 0) {
                     textStart = texts[text + AddressSpace.TEXT_START];
                     textSize = texts[text + AddressSpace.TEXT_SIZE];
-                    textBias = texts[text + AddressSpace.TEXT_BIAS];
-                    fileBits = (int) texts[text + AddressSpace.TEXT_FILE_BITS];
+                    keyBias = texts[text + AddressSpace.TEXT_KEY_BIAS];
+                } else {
+                    textSize = 0;
+                    keyBias = lookupPc - PlainRuleCache.NO_KEY;
                 }
             }
-            long vaddr = lookupPc - textBias;
-            int place = PlainRuleCache.place(vaddr, fileBits);
-            int slot = PlainRuleCache.slot(vaddr, fileBits);
+            long key = lookupPc - keyBias;
+            int slot = PlainRuleCache.slot(key);
+            int check = PlainRuleCache.check(key);
             long entry = entries[slot];
-            if ((int) (entry >>> 32) != place) {
+            if ((int) entry != check) {
                 entry = entries[slot ^ 1];
-                if ((int) (entry >>> 32) != place) {
-                    entry = lookUpPlain(lookupPc, slot, place);
+                if ((int) entry != check) {
+                    entry = lookUpPlain(lookupPc, key, stepMask != 0);
                 }
             }
 
-            int rule = (int) entry;
-            if (rule != PlainRuleCache.NOT_PLAIN) {
-                // Selected by masks: which base, and whether RBP was saved, no branch predictor can tell.
-                long cfa = (bp ^ (bp ^ sp) & PlainRuleCache.rspMask(rule)) + PlainRuleCache.cfaOffset(rule);
-                long returnSlot = cfa - Long.BYTES;
-                long rbpSlot = returnSlot - PlainRuleCache.rbpDistance(rule);
-                if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
-                        && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
-                        && Long.compareUnsigned(cfa, sp) > 0) {
-                    pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
-                    long savedRbp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
-                    bp ^= (bp ^ savedRbp) & PlainRuleCache.rbpMask(rule);
-                    sp = cfa;
-                    lookupPc = pc - 1;
-                    if (pc != 0) {
-                        continue;
-                    }
-                    chain.size = frames;
-                    chain.stop(StopReason.END_OF_STACK);
-                    return true;
+            int rule = PlainRuleCache.rule(entry);
+            found[frame + PreviousStack.STEP] = rule & stepMask;
+            found[frame + PreviousStack.PC] = pc;
+            found[frame + PreviousStack.SP] = sp;
+            found[frame + PreviousStack.BP] = bp;
+
+            // Selected by masks: which base, and whether RBP was saved, no branch predictor can tell.
+            long cfa = sp + ((bp - sp) & PlainRuleCache.rbpBaseMask(entry)) + PlainRuleCache.cfaOffset(entry);
+            long returnSlot = cfa - Long.BYTES;
+            long rbpSlot = returnSlot - PlainRuleCache.rbpDistance(rule);
+            if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
+                    && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
+                    && Long.compareUnsigned(cfa, sp) > 0) {
+                pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
+                long savedRbp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
+                bp ^= (bp ^ savedRbp) & PlainRuleCache.rbpMask(rule);
+                sp = cfa;
+                lookupPc = pc - 1;
+                stepMask = -1;
+                if (pc == 0) {
+                    break;
                 }
+                if (Long.compareUnsigned(sp, meeting) >= 0) {
+                    int joined = previous.join(pc, sp, bp, chain, frames);
+                    meeting = previous.next();
+                    if (joined > 0) {
+                        frames += joined;
+                        pcs = chain.pcs;
+                        room = chain.room();
+                        found = previous.room(pcs.length);
+                        pc = previous.outermost(PreviousStack.PC);
+                        sp = previous.outermost(PreviousStack.SP);
+                        bp = previous.outermost(PreviousStack.BP);
+                        lookupPc = pc - 1;
+                        meeting = PreviousStack.NOWHERE;
+                    }
+                }
+                continue;
+            }
+            if (rule == PlainRuleCache.OUTERMOST) {
+                break;
             }
 
             chain.size = frames;
-            long word = lookUp(lookupPc);
-            if (UnwindRule.kind(word) == UnwindRule.END) {
-                chain.stop(StopReason.END_OF_STACK);
-                return true;
-            }
-            Registers frame = frameStep.frame();
+            found[frame + PreviousStack.STEP] = PlainRuleCache.NOT_PLAIN;
+            Registers registers = frameStep.frame();
             if (frames == 1) {
-                frame.copyFrom(start);
+                registers.copyFrom(start);
             } else {
-                frame.clear();
-                frame.set(RIP, pc).set(RSP, sp).set(RBP, bp);
+                registers.clear();
+                registers.set(RIP, pc).set(RSP, sp).set(RBP, bp);
             }
-            switch (rareStep(word, lookupPc)) {
+            switch (rareStep(lookUp(lookupPc), lookupPc)) {
                 case END -> {
+                    previous.keep(frames);
                     return true;
                 }
                 case WANTS_ALL_REGISTERS -> {
                     return false;
                 }
                 case CALLER -> {
-                    pc = frame.get(RIP);
-                    sp = frame.get(RSP);
-                    bp = frame.get(RBP);
+                    pc = registers.get(RIP);
+                    sp = registers.get(RSP);
+                    bp = registers.get(RBP);
+                    stepMask = frameStep.isExact() ? 0 : -1;
                     lookupPc = frameStep.isExact() ? pc : pc - 1;
                 }
             }
         }
+        chain.size = frames;
+        chain.stop(StopReason.END_OF_STACK);
+        previous.keep(frames);
+        return true;
     }
 
-    /** A miss in the cache of plain rules: what an entry for the place holds, or would hold. */
-    private long lookUpPlain(long lookupPc, int slot, int place) {
-        int plain = PlainRuleCache.plain(lookUp(lookupPc));
-        if (plain != PlainRuleCache.NOT_PLAIN && place >>> 20 != 0) {
-            plainRules.put(slot, place, plain);
+    /**
+     * Loads a word of every line of the stack that is about to be walked, side by side: the walk itself could not ask for a line
+     * before it had the one before.
+     */
+    private void touch(MemorySegment segment, long offset, long size) {
+        long sum = 0;
+        long end = Math.min(size, MAX_TOUCHED);
+        for (long i = 0; i < end; i += LINE) {
+            sum += segment.get(StackDump.WORD, offset + i);
         }
-        return plain;
+        touched = sum;
+    }
+
+    /** A miss in the cache of plain rules: what an entry for the key holds, or would hold. */
+    private long lookUpPlain(long lookupPc, long key, boolean isCall) {
+        long entry = PlainRuleCache.entry(key, PlainRuleCache.plain(lookUp(lookupPc)));
+        if (PlainRuleCache.rule(entry) != PlainRuleCache.NOT_PLAIN && key != PlainRuleCache.NO_KEY) {
+            plainRules.put(key, entry, isCall);
+        }
+        return entry;
     }
 
     /** The rule word for an address, from the cache or the module's tables. */

@@ -1,0 +1,204 @@
+package org.backstitch.unwind;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.Tuple;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.elf.ElfConstants;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.machine.X86_64;
+import org.backstitch.unwind.table.SavedRegisters;
+import org.backstitch.unwind.table.UnwindRule;
+import org.backstitch.unwind.table.UnwindTableBuilder;
+
+/** A walker that remembers the stack before, against one that remembers nothing: the chains are the same, whatever has changed. */
+class PreviousStackTest {
+    private static final long TEXT = 0x40_0000;
+    private static final int FUNCTION = 64;
+    private static final long STACK = 0x7fff_0000_0000L;
+    private static final int WORDS = 96;
+
+    /** Functions of {@link #FUNCTION} bytes, each with one rule for all of it. */
+    private static AddressSpace program(List<Long> rules) {
+        int textSize = rules.size() * FUNCTION;
+        ByteBuffer file = ByteBuffer.allocate(0x1000 + textSize).order(ByteOrder.LITTLE_ENDIAN);
+        file.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+        file.putShort((short) ElfConstants.ET_DYN).putShort((short) 62).putInt(1); // type, machine, version
+        file.putLong(0).putLong(64).putLong(0).putInt(0); // entry, program headers, section headers, flags
+        file.putShort((short) 64).putShort((short) 56).putShort((short) 1); // header sizes, one program header
+        file.position(64).putInt(ElfConstants.PT_LOAD).putInt(5); // read and execute
+        file.putLong(0x1000)
+                .putLong(0x1000)
+                .putLong(0x1000)
+                .putLong(textSize)
+                .putLong(textSize)
+                .putLong(0x1000);
+        UnwindTableBuilder table = new UnwindTableBuilder();
+        for (int i = 0; i < rules.size(); i++) {
+            table.addRow(0x1000 + (long) i * FUNCTION, rules.get(i), SavedRegisters.SAME, null);
+        }
+        table.addGap(0x1000 + textSize);
+        ElfModule module =
+                new ModuleRegistry().module("program", ElfFile.of(Bytes.of(file.array(), "program")), table.build());
+        return AddressSpace.of(List.of(
+                new Mapping(TEXT, TEXT + 0x1000, 0x1000, true, "program", module),
+                new Mapping(STACK, STACK + 8 * WORDS, 0, false, "[stack]", null)));
+    }
+
+    private static long call(int base, int cfaOffset, int rbpMode, int rbpOffset) {
+        return UnwindRule.of(UnwindRule.CALL, base, cfaOffset, rbpMode, rbpOffset, 0, 0);
+    }
+
+    @Provide
+    Arbitrary<List<Long>> rules() {
+        Arbitrary<Integer> words = Arbitraries.integers().between(1, 6);
+        Arbitrary<Long> withoutRbp = words.map(n -> call(X86_64.RSP, 8 * n, UnwindRule.RBP_SAME, 0));
+        Arbitrary<Long> savesRbp = words.map(n -> call(X86_64.RSP, 8 * n + 8, UnwindRule.RBP_AT_CFA, -16));
+        Arbitrary<Long> keepsRbp = Arbitraries.of(false, true)
+                .map(saved -> call(X86_64.RBP, 16, saved ? UnwindRule.RBP_AT_CFA : 0, saved ? -16 : 0));
+        Arbitrary<Long> rare = Arbitraries.of(
+                UnwindRule.of(UnwindRule.END),
+                UnwindRule.of(UnwindRule.UNDEFINED),
+                call(X86_64.RSP, 0, UnwindRule.RBP_SAME, 0),
+                UnwindRule.of(UnwindRule.SIGNAL, X86_64.RSP, 16, UnwindRule.RBP_AT_BASE, 8, 0, UnwindRule.EXACT_CALLER),
+                UnwindRule.of(UnwindRule.CALL, X86_64.RBP, 8, UnwindRule.RBP_AT_CFA, -16, 0, UnwindRule.DEREF));
+        return Arbitraries.frequencyOf(
+                        Tuple.of(6, withoutRbp), Tuple.of(6, savesRbp), Tuple.of(6, keepsRbp), Tuple.of(1, rare))
+                .list()
+                .ofSize(12);
+    }
+
+    /** A stack that changes from sample to sample as stacks do: mostly at its inner end. */
+    private static final class ChangingStack {
+        private final Random random;
+        private final int functions;
+        private final long[] words = new long[WORDS];
+        private int top = WORDS / 2;
+        private long pc;
+        private long bp;
+
+        ChangingStack(long seed, int functions) {
+            random = new Random(seed);
+            this.functions = functions;
+            for (int i = 0; i < WORDS; i++) {
+                words[i] = word();
+            }
+            pc = code();
+            bp = STACK + 8L * random.nextInt(WORDS);
+        }
+
+        private long code() {
+            return TEXT + random.nextInt(functions * FUNCTION);
+        }
+
+        /** What may lie on a stack: return addresses, a few of them at the edge of a function; addresses of the stack; anything. */
+        private long word() {
+            return switch (random.nextInt(10)) {
+                case 0, 1, 2, 3, 4 -> TEXT + (long) random.nextInt(functions) * FUNCTION + random.nextInt(3) * 20L;
+                case 5, 6, 7, 8 -> STACK + 8L * random.nextInt(WORDS);
+                default -> random.nextInt(3);
+            };
+        }
+
+        void change() {
+            int moved = random.nextInt(9) - 4;
+            top = Math.max(0, Math.min(WORDS - 8, top + moved));
+            for (int i = 0; i < top + random.nextInt(6); i++) {
+                words[i] = word();
+            }
+            if (random.nextInt(4) == 0) {
+                words[random.nextInt(WORDS)] = word();
+            }
+            pc = code();
+            if (random.nextInt(2) == 0) {
+                bp = STACK + 8L * random.nextInt(WORDS);
+            }
+        }
+
+        Registers registers() {
+            return new Registers()
+                    .set(X86_64.RIP, pc)
+                    .set(X86_64.RSP, STACK + 8L * top)
+                    .set(X86_64.RBP, bp);
+        }
+
+        /** The words from the stack pointer on; sometimes not to the end. */
+        StackDump dump() {
+            int count = WORDS - top - (random.nextInt(5) == 0 ? random.nextInt(WORDS - top) : 0);
+            ByteBuffer bytes = ByteBuffer.allocate(8 * count).order(ByteOrder.LITTLE_ENDIAN);
+            for (int i = 0; i < count; i++) {
+                bytes.putLong(words[top + i]);
+            }
+            return new StackDump().set(MemorySegment.ofArray(bytes.array()), 0, STACK + 8L * top, 8L * count);
+        }
+    }
+
+    @Property(tries = 3000)
+    void chainsAreThoseOfAWalkThatRemembersNothing(@ForAll("rules") List<Long> rules, @ForAll long seed) {
+        List<AddressSpace> spaces = new ArrayList<>(List.of(program(rules)));
+        ChangingStack stack = new ChangingStack(seed, rules.size());
+        UserUnwinder remembering = new UserUnwinder();
+        Callchain chain = new Callchain().limit(40);
+        Callchain expected = new Callchain().limit(40);
+        for (int i = 0; i < 30; i++) {
+            AddressSpace space = spaces.getLast();
+            Registers registers = stack.registers();
+            StackDump dump = stack.dump();
+            remembering.unwind(space, registers, dump, chain);
+            new UserUnwinder().unwind(space, registers, dump, expected);
+            assertEquals(expected.toString(), chain.toString(), "sample " + i);
+            stack.change();
+        }
+    }
+
+    /** The frames that stay are taken over: how many is what the walk saves, so that it must not silently become none. */
+    @Property(tries = 1)
+    void framesThatStayAreTakenOver() {
+        AddressSpace space =
+                program(List.of(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0), UnwindRule.of(UnwindRule.END)));
+        long[] words = {1, TEXT + 8, 2, TEXT + 9, 3, TEXT + 10, 4, TEXT + 11, 5, TEXT + FUNCTION + 5, 0, 0};
+        ByteBuffer bytes = ByteBuffer.allocate(8 * words.length).order(ByteOrder.LITTLE_ENDIAN);
+        for (long word : words) {
+            bytes.putLong(word);
+        }
+        MemorySegment segment = MemorySegment.ofArray(bytes.array());
+        PreviousStack previous = new PreviousStack();
+        long[] found = previous.room(128);
+        int step = PlainRuleCache.plain(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0));
+        for (int i = 0; i <= 5; i++) {
+            int frame = i * PreviousStack.FRAME;
+            found[frame + PreviousStack.PC] = i == 0 ? TEXT + 3 : words[2 * i - 1];
+            found[frame + PreviousStack.SP] = STACK + 16L * i;
+            found[frame + PreviousStack.BP] = 0x1234;
+            found[frame + PreviousStack.STEP] =
+                    i == 0 ? PlainRuleCache.NOT_PLAIN : i == 5 ? PlainRuleCache.OUTERMOST : step;
+        }
+        previous.keep(6);
+        long[] code = space.texts();
+        assertEquals(PreviousStack.NOWHERE, previous.compare(code, segment, -STACK, STACK, words.length * 8 - 7));
+        // The frames were those of other code: they are forgotten. Once more, now for this code.
+        System.arraycopy(found, 0, previous.room(128), 0, found.length);
+        previous.keep(6);
+        assertEquals(STACK + 16, previous.compare(code, segment, -STACK, STACK, words.length * 8 - 7));
+        Callchain chain = new Callchain();
+        assertEquals(0, previous.join(TEXT + 77, STACK + 16, 0x99, chain, 1), "another return address");
+        assertEquals(STACK + 32, previous.next());
+        assertEquals(3, previous.join(TEXT + 9, STACK + 32, 0x1234, chain, 2));
+        assertEquals(TEXT + FUNCTION + 5, previous.outermost(PreviousStack.PC));
+        assertTrue(chain.pcs[2] == TEXT + 9 && chain.pcs[3] == TEXT + 10 && chain.pcs[4] == TEXT + 11);
+    }
+}
