@@ -2,6 +2,7 @@ package org.backstitch.symbols;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -157,6 +158,24 @@ public final class Kallsyms implements SymbolIndex {
             }
         }
         return OptionalLong.empty();
+    }
+
+    /**
+     * The addresses of all symbols of the kernel itself, of any kind, by their names; of several with one name, the first one's. It
+     * reads the text again, and is as large as the text.
+     */
+    public Map<String, Long> kernelAddresses() {
+        Map<String, Long> addresses = new HashMap<>();
+        TextLines line = new TextLines(text);
+        while (line.next()) {
+            boolean good = line.hex() && line.blanks() && line.character() != 0 && line.blanks();
+            long nameOffset = line.position();
+            int nameLength = good ? line.word() : 0;
+            if (nameLength != 0 && !line.blanks()) {
+                addresses.putIfAbsent(text.paddedString(nameOffset, nameLength), line.number());
+            }
+        }
+        return addresses;
     }
 
     private boolean isAt(long offset, byte[] wanted) {

@@ -3,7 +3,9 @@ package org.backstitch.dump.kernel;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
@@ -39,6 +41,31 @@ import org.jspecify.annotations.Nullable;
 public final class KernelDump {
     private static final long UNWIND_TABLE_LIMIT = 1L << 28;
 
+    /** All types that are asked for in this package; each is looked for in DWARF only if there is no BTF. */
+    private static final Set<String> KERNEL_TYPES = Set.of(
+            "bin_attribute",
+            "bpf_ksym",
+            "cea_exception_stacks",
+            "cpu_entry_area",
+            "ftrace_ops",
+            "ftrace_ret_stack",
+            "inactive_task_frame",
+            "irq_stack",
+            "kretprobe_instance",
+            "mod_kallsyms",
+            "mod_mem_type",
+            "module",
+            "module_sect_attr",
+            "module_sect_attrs",
+            "pcpu_hot",
+            "rethook_node",
+            "rq",
+            "signal_struct",
+            "task_struct",
+            "thread_union");
+
+    private static final Set<String> KERNEL_ENUMERATORS = Set.of("FTRACE_OPS_FL_SAVE_REGS");
+
     private final VmCore core;
     private final long kernelOffset;
     private final Kernel kernel;
@@ -52,16 +79,13 @@ public final class KernelDump {
     private final InactiveFrame inactiveFrame;
     private final TracerHooks hooks;
 
-    private KernelDump(VmCore core, @Nullable ElfFile vmlinux) {
+    private KernelDump(VmCore core, @Nullable ElfFile vmlinux, @Nullable Kallsyms kallsyms) {
         this.core = core;
         KernelMemory memory = core.memory();
         ElfSymbols table = vmlinux == null ? null : vmlinux.symbols().orElse(null);
         kernelOffset = KernelOffset.find(core, memory, table == null ? null : new VmlinuxSymbols(table, 0));
         ownSymbols = new DumpSymbols(core, memory);
-        // A symbol that vmlinux does not have, the kernel does not have: no need to decode all that the dump has for
-        // it.
-        SymbolAddresses symbols =
-                table == null ? ownSymbols : new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
+        SymbolAddresses symbols = symbols(table, kallsyms);
         kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
         ImageTable image = imageTable(core, memory, vmlinux, symbols);
         cpus = CpuMap.read(kernel, core.cpus());
@@ -74,17 +98,39 @@ public final class KernelDump {
         text = text(image, modules.modules(), generated);
     }
 
+    /** A symbol that a whole list does not have, the kernel does not have: no need to decode all that the dump has for it. */
+    private SymbolAddresses symbols(@Nullable ElfSymbols table, @Nullable Kallsyms kallsyms) {
+        if (table != null) {
+            return new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
+        }
+        if (kallsyms != null) {
+            Map<String, Long> addresses = kallsyms.kernelAddresses();
+            SymbolAddresses listed = name -> {
+                Long address = addresses.get(name);
+                return address == null ? OptionalLong.empty() : OptionalLong.of(address);
+            };
+            return listed.or(ownSymbols::inInfo);
+        }
+        return ownSymbols;
+    }
+
+    /** {@link #read(VmCore, ElfFile, Kallsyms)} without a list of symbols. */
+    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux) {
+        return read(core, vmlinux, null);
+    }
+
     /**
      * Reads the kernel's state out of a dump.
      *
      * @param vmlinux the kernel's image: with symbols, BTF and ORC, or as much of them as there is; null to use only what the dump has
+     * @param kallsyms a copy of {@code /proc/kallsyms} from the boot that crashed, for where vmlinux has no symbols; null if there is none
      * @throws MalformedInputException if the image is of another kernel, or symbols, types or unwind tables are missing from both
      */
-    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux) {
+    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux, @Nullable Kallsyms kallsyms) {
         if (vmlinux != null) {
             checkBuildId(core, vmlinux);
         }
-        return new KernelDump(core, vmlinux);
+        return new KernelDump(core, vmlinux, kallsyms);
     }
 
     private static void checkBuildId(VmCore core, ElfFile vmlinux) {
@@ -105,10 +151,14 @@ public final class KernelDump {
         if (section == null) {
             section = between(memory, symbols, "__start_BTF", "__stop_BTF");
         }
-        if (section == null) {
-            throw missing(core, vmlinux, "type information (BTF)");
+        if (section != null) {
+            return new Btf(section);
         }
-        return new Btf(section);
+        Btf fromDwarf = vmlinux == null ? null : DwarfTypes.read(vmlinux, KERNEL_TYPES, KERNEL_ENUMERATORS);
+        if (fromDwarf == null) {
+            throw missing(core, vmlinux, "type information (BTF or DWARF)");
+        }
+        return fromDwarf;
     }
 
     /**
@@ -227,10 +277,7 @@ public final class KernelDump {
     @Nullable
     Bytes kallsymsText() {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
-        KallsymsTables tables = ownSymbols.kallsyms();
-        if (tables == null) {
-            tables = KallsymsTables.read(kernel.memory(), kernel.symbols(), kernel.source());
-        }
+        KallsymsTables tables = ownSymbols.kallsyms(kernel.symbols());
         if (tables != null) {
             tables.writeTo(text);
         }
