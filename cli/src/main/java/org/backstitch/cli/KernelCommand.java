@@ -63,7 +63,8 @@ public final class KernelCommand implements Subcommand {
             ElfFile vmlinux = vmlinuxFile.isEmpty()
                     ? null
                     : ElfImage.open(vmlinuxFile.get().toString(), arena).elf();
-            Kallsyms kallsyms = kallsymsFile.isEmpty() ? null : Kallsyms.of(Bytes.map(kallsymsFile.get(), arena));
+            Kallsyms kallsyms =
+                    kallsymsFile.isEmpty() ? null : Kallsyms.inKernelOrder(Bytes.map(kallsymsFile.get(), arena));
             KernelDump dump = KernelDump.read(core, vmlinux, kallsyms);
             KernelNames names = KernelNames.of(dump, vmlinux, kallsyms, modules.orElse(null), arena);
             Printer printer = json ? new JsonPrinter(session.out(), names) : new TextPrinter(session.out(), names);

@@ -79,7 +79,19 @@ public final class Kallsyms implements SymbolIndex {
      *     ({@code kernel.kptr_restrict})
      */
     public static Kallsyms of(Bytes text) {
-        Reader reader = new Reader(text);
+        return of(text, false);
+    }
+
+    /**
+     * The same, but of several symbols at one address the first of the list, as the kernel's own look-up has it
+     * ({@code get_symbol_pos}): so its stack traces can be compared.
+     */
+    public static Kallsyms inKernelOrder(Bytes text) {
+        return of(text, true);
+    }
+
+    private static Kallsyms of(Bytes text, boolean inKernelOrder) {
+        Reader reader = new Reader(text, inKernelOrder);
         reader.read();
         if (reader.lines == 0) {
             throw text.malformed(0, "expected lines of kallsyms (ADDRESS TYPE NAME)");
@@ -191,6 +203,7 @@ public final class Kallsyms implements SymbolIndex {
         private static final int MAX_MODULES = Short.MAX_VALUE;
 
         private final Bytes text;
+        private final boolean inKernelOrder;
         private final Map<String, Short> moduleIndices = new LinkedHashMap<>();
         private long[] addresses = new long[1 << 12];
         private long[] nameOffsets = new long[1 << 12];
@@ -202,8 +215,9 @@ public final class Kallsyms implements SymbolIndex {
         private boolean anyAddress;
         private int malformedLines;
 
-        Reader(Bytes text) {
+        Reader(Bytes text, boolean inKernelOrder) {
             this.text = text;
+            this.inKernelOrder = inKernelOrder;
         }
 
         void read() {
@@ -279,6 +293,9 @@ public final class Kallsyms implements SymbolIndex {
         }
 
         boolean isBetter(int a, int b) {
+            if (inKernelOrder) {
+                return a < b;
+            }
             int byBinding = Integer.compare(bindings[a], bindings[b]);
             if (byBinding != 0) {
                 return byBinding < 0;

@@ -121,7 +121,8 @@ final class BtfWriter {
 
     /** All that was written, as the contents of a {@code .BTF} section. */
     Bytes section(String source) {
-        int typesSize = types.stream().mapToInt(words -> Integer.BYTES * words.length).sum();
+        int typesSize =
+                types.stream().mapToInt(words -> Integer.BYTES * words.length).sum();
         ByteBuffer section =
                 ByteBuffer.allocate(HEADER_SIZE + typesSize + strings.size).order(ByteOrder.LITTLE_ENDIAN);
         section.putShort((short) 0xeb9f).put((byte) 1).put((byte) 0).putInt(HEADER_SIZE);

@@ -221,7 +221,8 @@ final class DebugForms {
                 sleb();
                 yield 0;
             }
-            default -> throw data.malformed(position, "an attribute of the unknown form 0x" + Integer.toHexString(form));
+            default ->
+                throw data.malformed(position, "an attribute of the unknown form 0x" + Integer.toHexString(form));
         };
         data.check(position, size);
         position += size;

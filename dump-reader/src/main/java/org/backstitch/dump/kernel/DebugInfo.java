@@ -121,7 +121,32 @@ final class DebugInfo {
     }
 
     /** What a code of a unit's abbreviation table stands for: tag, children, and pairs of attribute and form. */
-    private record Abbreviation(int tag, boolean hasChildren, int[] attributes, int[] forms, long[] constants) {}
+    private static final class Abbreviation {
+        private final int tag;
+        private final boolean hasChildren;
+        private int[] attributes = new int[16];
+        private int[] forms = new int[16];
+        /** Values of attributes that have theirs in the abbreviation ({@code DW_FORM_implicit_const}). */
+        private long[] constants = new long[16];
+
+        private int size;
+
+        Abbreviation(int tag, boolean hasChildren) {
+            this.tag = tag;
+            this.hasChildren = hasChildren;
+        }
+
+        void add(int attribute, int form, long constant) {
+            if (size == attributes.length) {
+                attributes = Arrays.copyOf(attributes, 2 * size);
+                forms = Arrays.copyOf(forms, 2 * size);
+                constants = Arrays.copyOf(constants, 2 * size);
+            }
+            attributes[size] = attribute;
+            forms[size] = form;
+            constants[size++] = constant;
+        }
+    }
 
     private static final class Abbreviations {
         private Abbreviation[] dense = new Abbreviation[64];
@@ -166,7 +191,8 @@ final class DebugInfo {
         length = wide ? info.i64(at + 4) : length;
         long header = at + (wide ? 12 : 4);
         if (length <= 0 || !info.contains(header, length)) {
-            throw info.malformed(at, "a unit of " + Long.toUnsignedString(length) + " bytes lies outside of .debug_info");
+            throw info.malformed(
+                    at, "a unit of " + Long.toUnsignedString(length) + " bytes lies outside of .debug_info");
         }
         unitStart = at;
         unitEnd = header + length;
@@ -210,12 +236,7 @@ final class DebugInfo {
             if (code == 0) {
                 return read;
             }
-            int tagOf = (int) in.uleb();
-            boolean children = abbreviations.u8(in.position++) != 0;
-            int[] attributes = new int[16];
-            int[] formsOf = new int[16];
-            long[] constants = new long[16];
-            int size = 0;
+            Abbreviation abbreviation = new Abbreviation((int) in.uleb(), abbreviations.u8(in.position++) != 0);
             while (true) {
                 int attribute = (int) in.uleb();
                 int form = (int) in.uleb();
@@ -223,23 +244,9 @@ final class DebugInfo {
                 if (attribute == 0 && form == 0) {
                     break;
                 }
-                if (size == attributes.length) {
-                    attributes = Arrays.copyOf(attributes, 2 * size);
-                    formsOf = Arrays.copyOf(formsOf, 2 * size);
-                    constants = Arrays.copyOf(constants, 2 * size);
-                }
-                attributes[size] = attribute;
-                formsOf[size] = form;
-                constants[size++] = constant;
+                abbreviation.add(attribute, form, constant);
             }
-            read.put(
-                    code,
-                    new Abbreviation(
-                            tagOf,
-                            children,
-                            Arrays.copyOf(attributes, size),
-                            Arrays.copyOf(formsOf, size),
-                            Arrays.copyOf(constants, size)));
+            read.put(code, abbreviation);
         }
     }
 
@@ -283,7 +290,7 @@ final class DebugInfo {
         constant = NONE;
         sibling = NONE;
         nameAt = NONE;
-        for (int i = 0; i < abbreviation.attributes.length; i++) {
+        for (int i = 0; i < abbreviation.size; i++) {
             int form = abbreviation.forms[i];
             while (form == DebugForms.INDIRECT) {
                 form = (int) forms.uleb();

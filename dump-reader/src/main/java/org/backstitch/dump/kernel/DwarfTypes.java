@@ -135,7 +135,11 @@ final class DwarfTypes {
         long size = entries.byteSize == DebugInfo.NONE ? 0 : entries.byteSize;
         long target = entries.type;
         switch (tag) {
-            case DebugInfo.TAG_TYPEDEF, DebugInfo.TAG_CONST, DebugInfo.TAG_VOLATILE, DebugInfo.TAG_RESTRICT, DebugInfo.TAG_ATOMIC -> {
+            case DebugInfo.TAG_TYPEDEF,
+                    DebugInfo.TAG_CONST,
+                    DebugInfo.TAG_VOLATILE,
+                    DebugInfo.TAG_RESTRICT,
+                    DebugInfo.TAG_ATOMIC -> {
                 return type(target, depth + 1);
             }
             case DebugInfo.TAG_BASE -> {
@@ -179,8 +183,11 @@ final class DwarfTypes {
                 return btf.opaque(entries.tag == DebugInfo.TAG_UNION, entries.name());
             }
             boolean qualifier = switch (entries.tag) {
-                case DebugInfo.TAG_TYPEDEF, DebugInfo.TAG_CONST, DebugInfo.TAG_VOLATILE, DebugInfo.TAG_RESTRICT, DebugInfo.TAG_ATOMIC ->
-                    true;
+                case DebugInfo.TAG_TYPEDEF,
+                        DebugInfo.TAG_CONST,
+                        DebugInfo.TAG_VOLATILE,
+                        DebugInfo.TAG_RESTRICT,
+                        DebugInfo.TAG_ATOMIC -> true;
                 default -> false;
             };
             at = qualifier ? entries.type : DebugInfo.NONE;
@@ -236,9 +243,8 @@ final class DwarfTypes {
         boolean bitFields = read.stream().anyMatch(member -> member.bitSize != DebugInfo.NONE);
         BtfWriter.Members members = new BtfWriter.Members();
         for (Member member : read) {
-            long where = !bitFields || member.bitSize == DebugInfo.NONE
-                    ? member.bits
-                    : member.bitSize << 24 | member.bits;
+            long where =
+                    !bitFields || member.bitSize == DebugInfo.NONE ? member.bits : member.bitSize << 24 | member.bits;
             members.add(btf.string(member.name), type(member.type, depth + 1), (int) where);
         }
         btf.record(id, union, name, size, bitFields, members);

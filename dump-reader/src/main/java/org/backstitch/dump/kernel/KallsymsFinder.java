@@ -28,14 +28,21 @@ final class KallsymsFinder {
     /** KASLR leaves the kernel's image in this part of its map ({@code KERNEL_IMAGE_SIZE}). */
     private static final long IMAGE_AREA = 1L << 30;
 
-    private static final byte[] DIGITS = "0\0001\0002\0003\0004\0005\0006\0007\0008\0009\0".getBytes(StandardCharsets.ISO_8859_1);
+    private static final byte[] DIGITS =
+            "0\0001\0002\0003\0004\0005\0006\0007\0008\0009\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final int TOKENS = 256;
     private static final int MAX_TOKEN_TABLE = 1 << 12;
     private static final int NAMES_A_MARKER = 256;
     /** No length of a name takes more than a byte before 6.1. */
     private static final int MAX_NAME = 128;
 
+    /** No kernel's image is larger; page tables that map one page everywhere look larger. */
+    private static final int MAX_PAGES = 1 << 16;
+    /** Places with ten digits that are looked at; real kernels have a handful. */
+    private static final int MAX_CANDIDATES = 1 << 12;
+
     private final KernelMemory memory;
+    private int candidates;
 
     private KallsymsFinder(KernelMemory memory) {
         this.memory = memory;
@@ -44,9 +51,13 @@ final class KallsymsFinder {
     /** Where the tables are, by their names; null if there are none. */
     static @Nullable SymbolAddresses find(KernelMemory memory) {
         KallsymsFinder finder = new KallsymsFinder(memory);
+        int pages = 0;
         for (long page = VmCore.KERNEL_MAP; page != VmCore.KERNEL_MAP + IMAGE_AREA; page += PAGE_SIZE) {
             if (!memory.isReadable(page, 1)) {
                 continue;
+            }
+            if (++pages > MAX_PAGES) {
+                return null;
             }
             SymbolAddresses found = finder.tablesOfPage(page);
             if (found != null) {
@@ -66,7 +77,7 @@ final class KallsymsFinder {
             return null;
         }
         for (int at = indexOfDigits(bytes, 0); at >= 0; at = indexOfDigits(bytes, at + 1)) {
-            SymbolAddresses found = tablesAround(page + at);
+            SymbolAddresses found = ++candidates > MAX_CANDIDATES ? null : tablesAround(page + at);
             if (found != null) {
                 return found;
             }
@@ -108,11 +119,13 @@ final class KallsymsFinder {
         }
         for (int token = 1; token < TOKENS; token++) {
             int start = u16(index + 2L * token);
-            if (start <= u16(index + 2L * (token - 1)) || memory.readByte(table + start - 1) != 0) {
+            if (start <= u16(index + 2L * (token - 1))
+                    || table + start >= index
+                    || memory.readByte(table + start - 1) != 0) {
                 return false;
             }
         }
-        return table + u16(index + 2 * (TOKENS - 1)) < index;
+        return true;
     }
 
     private @Nullable SymbolAddresses tablesBefore(long tokenTable, long tokenIndex) {

@@ -57,6 +57,7 @@ public final class KernelDump {
             "module",
             "module_sect_attr",
             "module_sect_attrs",
+            "orig_ist",
             "pcpu_hot",
             "rethook_node",
             "rq",
@@ -270,7 +271,7 @@ public final class KernelDump {
      */
     public @Nullable Kallsyms kallsyms() {
         Bytes text = kallsymsText();
-        return text == null ? null : Kallsyms.of(text);
+        return text == null ? null : Kallsyms.inKernelOrder(text);
     }
 
     /** The same as text. */

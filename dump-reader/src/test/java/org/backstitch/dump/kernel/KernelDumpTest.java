@@ -261,7 +261,7 @@ class KernelDumpTest {
     void whatIsMissingIsNamed() {
         MalformedInputException noTypes =
                 assertThrows(MalformedInputException.class, () -> KernelDump.read(Dumps.core("v61-irq.core"), null));
-        assertTrue(noTypes.reason().startsWith("no type information (BTF)"), noTypes.reason());
+        assertTrue(noTypes.reason().startsWith("no type information (BTF or DWARF)"), noTypes.reason());
     }
 
     /** A task that has yet to run has one frame, the exact address of {@code ret_from_fork}, though nothing was interrupted there. */
