@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * A crashed kernel: its tasks, its modules, and walks of its stacks.
  *
  * <p>What a walk needs is looked for in vmlinux and, where that has it not, in the dump: symbols, types (BTF) and unwind tables (ORC).
- * A complete dump of a kernel since 6.0 needs no vmlinux at all.
+ * A complete dump of a kernel with BTF needs no vmlinux at all.
  *
  * {@snippet :
  * VmCore core = VmCore.open(path, arena);
@@ -266,7 +266,7 @@ public final class KernelDump {
      * The symbols in the dump's own memory, of the kernel and of its modules, as {@code /proc/kallsyms} would have shown them. To be called
      * by the thread that read the dump.
      *
-     * @return null if the dump does not hold them, or does not say where they are (VMCOREINFO does since 6.0)
+     * @return null if the dump does not hold them
      * @throws MalformedInputException if what is there cannot be such tables
      */
     public @Nullable Kallsyms kallsyms() {
