@@ -81,22 +81,37 @@ final class TaskList {
 
     private void readGroups() {
         long head = kernel.symbol("init_task") + tasksOffset;
-        if (!kernel.isReadable(head, Long.BYTES)) {
+        if (!kernel.isReadable(head, 2 * Long.BYTES)) {
             unreadable++;
             return;
         }
         Set<Long> leaders = new HashSet<>();
-        long node = kernel.memory().readLong(head);
+        if (!readGroups(head, 0, leaders)) {
+            // What lies behind a page that was left out of the dump is reached from the other end.
+            readGroups(head, Long.BYTES, leaders);
+        }
+    }
+
+    /**
+     * Reads the groups in one direction of the list.
+     *
+     * @param link 0 for {@code next}, 8 for {@code prev}
+     * @param leaders the nodes that have been visited
+     * @return whether the list's head was reached
+     */
+    private boolean readGroups(long head, int link, Set<Long> leaders) {
+        long node = kernel.memory().readLong(head + link);
         while (node != head && leaders.add(node)) {
             long leader = node - tasksOffset;
-            if (!kernel.isReadable(node, Long.BYTES)) {
+            if (!kernel.isReadable(node + link, Long.BYTES)) {
                 unreadable++;
-                return;
+                return false;
             }
             add(leader, -1);
             readThreads(leader);
-            node = kernel.memory().readLong(node);
+            node = kernel.memory().readLong(node + link);
         }
+        return true;
     }
 
     /**

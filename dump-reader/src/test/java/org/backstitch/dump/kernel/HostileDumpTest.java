@@ -126,13 +126,32 @@ class HostileDumpTest {
 
     @Test
     void listsThatLeadNowhereAreCounted() {
+        long head = symbol("init_task") + offset("task_struct", "tasks");
         KernelDump dump = new Tampered()
-                .put(symbol("init_task") + offset("task_struct", "tasks"), 0xdead_0000_0000_0100L)
+                .put(head, 0xdead_0000_0000_0100L)
+                .put(head + 8, 0xdead_0000_0000_0122L)
                 .put(symbol("modules"), 0x1234)
+                .put(symbol("modules") + 8, 0x1234)
                 .read();
         assertEquals(2, dump.tasks().size(), "the idle tasks");
         assertEquals(0, dump.modules().size());
-        assertEquals(2, dump.unreadable());
+        assertEquals(3, dump.unreadable(), "both ends of the tasks, one module");
+    }
+
+    /** A page is missing in the middle: all that can be reached from either end is there. */
+    @Test
+    void listsAreReadFromBothEnds() {
+        long tasks = offset("task_struct", "tasks");
+        long list = offset("module", "list");
+        KernelDump dump = new Tampered()
+                .put(GOOD.tasks().get(10).address() + tasks, 0xdead_0000_0000_0100L)
+                .put(GOOD.modules().getFirst().address() + list, 0xdead_0000_0000_0100L)
+                .read();
+        assertEquals(GOOD.tasks().size(), dump.tasks().size());
+        assertEquals(
+                GOOD.modules().stream().map(KernelModule::name).sorted().toList(),
+                dump.modules().stream().map(KernelModule::name).sorted().toList());
+        assertEquals(GOOD.unreadable() + 2, dump.unreadable());
     }
 
     @Test
