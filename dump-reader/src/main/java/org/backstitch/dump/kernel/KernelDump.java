@@ -228,8 +228,10 @@ public final class KernelDump {
     }
 
     private static MalformedInputException missing(VmCore core, @Nullable ElfFile vmlinux, String what) {
-        String where = vmlinux == null ? "" : " and " + vmlinux.bytes().source();
-        return new MalformedInputException(core.source(), 0, "no " + what + " of the kernel in the dump" + where);
+        String where = vmlinux == null
+                ? " in the dump: the kernel's vmlinux is needed"
+                : ", neither in the dump nor in " + vmlinux.bytes().source();
+        return new MalformedInputException(core.source(), 0, "no " + what + " of the kernel" + where);
     }
 
     /** The dump itself. */
@@ -328,7 +330,8 @@ public final class KernelDump {
          * Walks the stack of a task: from its CPU's registers if it runs, else from where it gave up its CPU.
          *
          * @param chain is filled with the frames
-         * @return why the walk ended; {@link StopReason#BAD_MEMORY} without any frame if the dump does not hold what it starts from
+         * @return why the walk ended; {@link StopReason#BAD_MEMORY} without any frame if the dump does not hold what it starts from,
+         *     {@link StopReason#MISSING_REGISTER} if it does not hold the registers of the CPU that the task runs on
          */
         public StopReason walk(KernelTask task, KernelCallchain chain) {
             CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
@@ -337,6 +340,11 @@ public final class KernelDump {
             if (state != null) {
                 return unwinder.walkRegisters(
                         state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);
+            }
+            if (task.running()) {
+                // What the task left when it last slept is no stack any more.
+                chain.clear();
+                return StopReason.MISSING_REGISTER;
             }
             long frame = task.savedStackPointer();
             if (!inactiveFrame.isReadable(memory, frame)) {
