@@ -192,7 +192,7 @@ class HostileDumpTest {
     void aRunningTaskIsKnownByItself() {
         Tampered tampered = new Tampered();
         for (int cpu = 0; cpu < 2; cpu++) {
-            tampered.put(symbol("__per_cpu_offset") + 8 * cpu, 0x0000_dead_0000_0000L);
+            tampered.put(symbol("__per_cpu_offset") + 8L * cpu, 0x0000_dead_0000_0000L);
         }
         List<Integer> running = tampered.read().tasks().stream()
                 .filter(KernelTask::running)
