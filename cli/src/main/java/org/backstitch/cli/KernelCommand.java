@@ -38,10 +38,13 @@ public final class KernelCommand implements Subcommand {
                 .option(
                         "--vmlinux",
                         "FILE",
-                        "The kernel's ELF file or image: symbols, types (BTF) and unwind tables (ORC). A complete dump of Linux 6.0"
-                                + " or newer has them all itself.")
+                        "The kernel's ELF file or image: symbols, types (BTF, else DWARF) and unwind tables (ORC). What it lacks is"
+                                + " looked for in the dump; a complete dump of a kernel with BTF has it all.")
                 .option("--modules", "DIR", "Where the modules' files are, for their symbols: /lib/modules/RELEASE.")
-                .option("--kallsyms", "FILE", "A copy of /proc/kallsyms from the boot that crashed.")
+                .option(
+                        "--kallsyms",
+                        "FILE",
+                        "A copy of /proc/kallsyms from the boot that crashed: names, and symbols where vmlinux has none.")
                 .option("--max-stack", "N", "At most N frames a task (default: all).")
                 .option("--format", "WORD", "text (the default), or json: one object a line.")
                 .example("backstitch kernel vmcore --vmlinux vmlinux", "every task's stack")
@@ -63,8 +66,9 @@ public final class KernelCommand implements Subcommand {
             ElfFile vmlinux = vmlinuxFile.isEmpty()
                     ? null
                     : ElfImage.open(vmlinuxFile.get().toString(), arena).elf();
-            Kallsyms kallsyms = kallsymsFile.isEmpty() ? null : Kallsyms.of(Bytes.map(kallsymsFile.get(), arena));
-            KernelDump dump = KernelDump.read(core, vmlinux);
+            Kallsyms kallsyms =
+                    kallsymsFile.isEmpty() ? null : Kallsyms.inKernelOrder(Bytes.map(kallsymsFile.get(), arena));
+            KernelDump dump = KernelDump.read(core, vmlinux, kallsyms);
             KernelNames names = KernelNames.of(dump, vmlinux, kallsyms, modules.orElse(null), arena);
             Printer printer = json ? new JsonPrinter(session.out(), names) : new TextPrinter(session.out(), names);
             KernelDump.Walker walker = dump.walker();

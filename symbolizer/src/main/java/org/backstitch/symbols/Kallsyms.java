@@ -2,6 +2,7 @@ package org.backstitch.symbols;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -78,7 +79,19 @@ public final class Kallsyms implements SymbolIndex {
      *     ({@code kernel.kptr_restrict})
      */
     public static Kallsyms of(Bytes text) {
-        Reader reader = new Reader(text);
+        return of(text, false);
+    }
+
+    /**
+     * The same, but of several symbols at one address the first of the list, as the kernel's own look-up has it
+     * ({@code get_symbol_pos}): so its stack traces can be compared.
+     */
+    public static Kallsyms inKernelOrder(Bytes text) {
+        return of(text, true);
+    }
+
+    private static Kallsyms of(Bytes text, boolean inKernelOrder) {
+        Reader reader = new Reader(text, inKernelOrder);
         reader.read();
         if (reader.lines == 0) {
             throw text.malformed(0, "expected lines of kallsyms (ADDRESS TYPE NAME)");
@@ -159,6 +172,24 @@ public final class Kallsyms implements SymbolIndex {
         return OptionalLong.empty();
     }
 
+    /**
+     * The addresses of all symbols of the kernel itself, of any kind, by their names; of several with one name, the first one's. It
+     * reads the text again, and is as large as the text.
+     */
+    public Map<String, Long> kernelAddresses() {
+        Map<String, Long> addresses = new HashMap<>();
+        TextLines line = new TextLines(text);
+        while (line.next()) {
+            boolean good = line.hex() && line.blanks() && line.character() != 0 && line.blanks();
+            long nameOffset = line.position();
+            int nameLength = good ? line.word() : 0;
+            if (nameLength != 0 && !line.blanks()) {
+                addresses.putIfAbsent(text.paddedString(nameOffset, nameLength), line.number());
+            }
+        }
+        return addresses;
+    }
+
     private boolean isAt(long offset, byte[] wanted) {
         for (int i = 0; i < wanted.length; i++) {
             if (text.u8(offset + i) != (wanted[i] & 0xff)) {
@@ -172,6 +203,7 @@ public final class Kallsyms implements SymbolIndex {
         private static final int MAX_MODULES = Short.MAX_VALUE;
 
         private final Bytes text;
+        private final boolean inKernelOrder;
         private final Map<String, Short> moduleIndices = new LinkedHashMap<>();
         private long[] addresses = new long[1 << 12];
         private long[] nameOffsets = new long[1 << 12];
@@ -183,8 +215,9 @@ public final class Kallsyms implements SymbolIndex {
         private boolean anyAddress;
         private int malformedLines;
 
-        Reader(Bytes text) {
+        Reader(Bytes text, boolean inKernelOrder) {
             this.text = text;
+            this.inKernelOrder = inKernelOrder;
         }
 
         void read() {
@@ -260,6 +293,9 @@ public final class Kallsyms implements SymbolIndex {
         }
 
         boolean isBetter(int a, int b) {
+            if (inKernelOrder) {
+                return a < b;
+            }
             int byBinding = Integer.compare(bindings[a], bindings[b]);
             if (byBinding != 0) {
                 return byBinding < 0;

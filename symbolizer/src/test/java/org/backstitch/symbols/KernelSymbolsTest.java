@@ -1,10 +1,12 @@
 package org.backstitch.symbols;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
@@ -73,6 +75,28 @@ class KernelSymbolsTest {
             assertEquals(expected, kallsyms.name(symbol) + "+" + Long.toHexString(at - kallsyms.start(symbol)));
             assertEquals(module, kallsyms.module(symbol).orElse(""));
         }
+    }
+
+    /** As {@code get_symbol_pos} of the kernel's {@code kallsyms.c}: the first of those at one address. */
+    @ParameterizedTest
+    @CsvSource({
+        "ffffffff81000000, startup_64",
+        "ffffffff81000100, local_name",
+        "ffffffff81000200, __underscored",
+        "ffffffff81000300, _etext"
+    })
+    void theKernelTakesTheFirstOfSeveral(String address, String expected) {
+        Kallsyms kallsyms = Kallsyms.inKernelOrder(bytes(TEXT));
+        assertEquals(expected, kallsyms.name(kallsyms.find(Long.parseUnsignedLong(address, 16))));
+    }
+
+    @Test
+    void listsTheKernelsAddresses() {
+        Map<String, Long> addresses = Kallsyms.of(bytes(TEXT)).kernelAddresses();
+        assertEquals(0xffffffff81200000L, addresses.get("some_data"));
+        assertEquals(0x2000L, addresses.get("exception_stacks"));
+        assertNull(addresses.get("first_init"), "a module's");
+        assertEquals(13, addresses.size());
     }
 
     @Test

@@ -3,7 +3,7 @@ package org.backstitch.dump.kernel;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** The symbols that a dump knows by itself: those that VMCOREINFO names, and where it names kallsyms's tables, all of these. */
+/** The symbols that a dump knows by itself: those that VMCOREINFO names, and those of kallsyms in its memory. */
 final class DumpSymbols implements SymbolAddresses {
     private final @Nullable VmCoreInfo info;
     private final KernelMemory memory;
@@ -34,12 +34,27 @@ final class DumpSymbols implements SymbolAddresses {
         return address == null ? OptionalLong.empty() : OptionalLong.of(address);
     }
 
-    /** The kernel's own symbols; null if VMCOREINFO does not say where they are, or the dump does not hold them. */
+    /** The kernel's own symbols; null if the dump does not hold them. VMCOREINFO says where they are, or they are looked for. */
     @Nullable
     KallsymsTables kallsyms() {
+        return kallsyms(name -> OptionalLong.empty());
+    }
+
+    /**
+     * The same.
+     *
+     * @param others what else may say where they are
+     */
+    @Nullable
+    KallsymsTables kallsyms(SymbolAddresses others) {
         if (!decoded) {
             decoded = true;
-            kallsyms = KallsymsTables.read(memory, this::inInfo, source);
+            SymbolAddresses places = ((SymbolAddresses) this::inInfo).or(others);
+            if (places.address("kallsyms_names").isEmpty()) {
+                SymbolAddresses found = KallsymsFinder.find(memory);
+                places = found == null ? places : found;
+            }
+            kallsyms = KallsymsTables.read(memory, places, source);
         }
         return kallsyms;
     }

@@ -3,7 +3,9 @@ package org.backstitch.dump.kernel;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
@@ -22,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * A crashed kernel: its tasks, its modules, and walks of its stacks.
  *
  * <p>What a walk needs is looked for in vmlinux and, where that has it not, in the dump: symbols, types (BTF) and unwind tables (ORC).
- * A complete dump of a kernel since 6.0 needs no vmlinux at all.
+ * A complete dump of a kernel with BTF needs no vmlinux at all.
  *
  * {@snippet :
  * VmCore core = VmCore.open(path, arena);
@@ -39,6 +41,32 @@ import org.jspecify.annotations.Nullable;
 public final class KernelDump {
     private static final long UNWIND_TABLE_LIMIT = 1L << 28;
 
+    /** All types that are asked for in this package; each is looked for in DWARF only if there is no BTF. */
+    private static final Set<String> KERNEL_TYPES = Set.of(
+            "bin_attribute",
+            "bpf_ksym",
+            "cea_exception_stacks",
+            "cpu_entry_area",
+            "ftrace_ops",
+            "ftrace_ret_stack",
+            "inactive_task_frame",
+            "irq_stack",
+            "kretprobe_instance",
+            "mod_kallsyms",
+            "mod_mem_type",
+            "module",
+            "module_sect_attr",
+            "module_sect_attrs",
+            "orig_ist",
+            "pcpu_hot",
+            "rethook_node",
+            "rq",
+            "signal_struct",
+            "task_struct",
+            "thread_union");
+
+    private static final Set<String> KERNEL_ENUMERATORS = Set.of("FTRACE_OPS_FL_SAVE_REGS");
+
     private final VmCore core;
     private final long kernelOffset;
     private final Kernel kernel;
@@ -52,16 +80,13 @@ public final class KernelDump {
     private final InactiveFrame inactiveFrame;
     private final TracerHooks hooks;
 
-    private KernelDump(VmCore core, @Nullable ElfFile vmlinux) {
+    private KernelDump(VmCore core, @Nullable ElfFile vmlinux, @Nullable Kallsyms kallsyms) {
         this.core = core;
         KernelMemory memory = core.memory();
         ElfSymbols table = vmlinux == null ? null : vmlinux.symbols().orElse(null);
         kernelOffset = KernelOffset.find(core, memory, table == null ? null : new VmlinuxSymbols(table, 0));
         ownSymbols = new DumpSymbols(core, memory);
-        // A symbol that vmlinux does not have, the kernel does not have: no need to decode all that the dump has for
-        // it.
-        SymbolAddresses symbols =
-                table == null ? ownSymbols : new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
+        SymbolAddresses symbols = symbols(table, kallsyms);
         kernel = new Kernel(memory, types(core, memory, vmlinux, symbols), symbols, core.source());
         ImageTable image = imageTable(core, memory, vmlinux, symbols);
         cpus = CpuMap.read(kernel, core.cpus());
@@ -74,17 +99,39 @@ public final class KernelDump {
         text = text(image, modules.modules(), generated);
     }
 
+    /** A symbol that a whole list does not have, the kernel does not have: no need to decode all that the dump has for it. */
+    private SymbolAddresses symbols(@Nullable ElfSymbols table, @Nullable Kallsyms kallsyms) {
+        if (table != null) {
+            return new VmlinuxSymbols(table, kernelOffset).or(ownSymbols::inInfo);
+        }
+        if (kallsyms != null) {
+            Map<String, Long> addresses = kallsyms.kernelAddresses();
+            SymbolAddresses listed = name -> {
+                Long address = addresses.get(name);
+                return address == null ? OptionalLong.empty() : OptionalLong.of(address);
+            };
+            return listed.or(ownSymbols::inInfo);
+        }
+        return ownSymbols;
+    }
+
+    /** {@link #read(VmCore, ElfFile, Kallsyms)} without a list of symbols. */
+    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux) {
+        return read(core, vmlinux, null);
+    }
+
     /**
      * Reads the kernel's state out of a dump.
      *
      * @param vmlinux the kernel's image: with symbols, BTF and ORC, or as much of them as there is; null to use only what the dump has
+     * @param kallsyms a copy of {@code /proc/kallsyms} from the boot that crashed, for where vmlinux has no symbols; null if there is none
      * @throws MalformedInputException if the image is of another kernel, or symbols, types or unwind tables are missing from both
      */
-    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux) {
+    public static KernelDump read(VmCore core, @Nullable ElfFile vmlinux, @Nullable Kallsyms kallsyms) {
         if (vmlinux != null) {
             checkBuildId(core, vmlinux);
         }
-        return new KernelDump(core, vmlinux);
+        return new KernelDump(core, vmlinux, kallsyms);
     }
 
     private static void checkBuildId(VmCore core, ElfFile vmlinux) {
@@ -105,10 +152,14 @@ public final class KernelDump {
         if (section == null) {
             section = between(memory, symbols, "__start_BTF", "__stop_BTF");
         }
-        if (section == null) {
-            throw missing(core, vmlinux, "type information (BTF)");
+        if (section != null) {
+            return new Btf(section);
         }
-        return new Btf(section);
+        Btf fromDwarf = vmlinux == null ? null : DwarfTypes.read(vmlinux, KERNEL_TYPES, KERNEL_ENUMERATORS);
+        if (fromDwarf == null) {
+            throw missing(core, vmlinux, "type information (BTF or DWARF)");
+        }
+        return fromDwarf;
     }
 
     /**
@@ -177,8 +228,10 @@ public final class KernelDump {
     }
 
     private static MalformedInputException missing(VmCore core, @Nullable ElfFile vmlinux, String what) {
-        String where = vmlinux == null ? "" : " and " + vmlinux.bytes().source();
-        return new MalformedInputException(core.source(), 0, "no " + what + " of the kernel in the dump" + where);
+        String where = vmlinux == null
+                ? " in the dump: the kernel's vmlinux is needed"
+                : ", neither in the dump nor in " + vmlinux.bytes().source();
+        return new MalformedInputException(core.source(), 0, "no " + what + " of the kernel" + where);
     }
 
     /** The dump itself. */
@@ -215,22 +268,19 @@ public final class KernelDump {
      * The symbols in the dump's own memory, of the kernel and of its modules, as {@code /proc/kallsyms} would have shown them. To be called
      * by the thread that read the dump.
      *
-     * @return null if the dump does not hold them, or does not say where they are (VMCOREINFO does since 6.0)
+     * @return null if the dump does not hold them
      * @throws MalformedInputException if what is there cannot be such tables
      */
     public @Nullable Kallsyms kallsyms() {
         Bytes text = kallsymsText();
-        return text == null ? null : Kallsyms.of(text);
+        return text == null ? null : Kallsyms.inKernelOrder(text);
     }
 
     /** The same as text. */
     @Nullable
     Bytes kallsymsText() {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
-        KallsymsTables tables = ownSymbols.kallsyms();
-        if (tables == null) {
-            tables = KallsymsTables.read(kernel.memory(), kernel.symbols(), kernel.source());
-        }
+        KallsymsTables tables = ownSymbols.kallsyms(kernel.symbols());
         if (tables != null) {
             tables.writeTo(text);
         }
@@ -280,7 +330,8 @@ public final class KernelDump {
          * Walks the stack of a task: from its CPU's registers if it runs, else from where it gave up its CPU.
          *
          * @param chain is filled with the frames
-         * @return why the walk ended; {@link StopReason#BAD_MEMORY} without any frame if the dump does not hold what it starts from
+         * @return why the walk ended; {@link StopReason#BAD_MEMORY} without any frame if the dump does not hold what it starts from,
+         *     {@link StopReason#MISSING_REGISTER} if it does not hold the registers of the CPU that the task runs on
          */
         public StopReason walk(KernelTask task, KernelCallchain chain) {
             CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
@@ -289,6 +340,11 @@ public final class KernelDump {
             if (state != null) {
                 return unwinder.walkRegisters(
                         state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);
+            }
+            if (task.running()) {
+                // What the task left when it last slept is no stack any more.
+                chain.clear();
+                return StopReason.MISSING_REGISTER;
             }
             long frame = task.savedStackPointer();
             if (!inactiveFrame.isReadable(memory, frame)) {

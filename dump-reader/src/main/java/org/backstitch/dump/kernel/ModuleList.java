@@ -55,22 +55,27 @@ final class ModuleList {
         Btf.Member name = kernel.member(module, "module", "name");
         long head = kernel.symbol("modules");
         Set<Long> seen = new HashSet<>();
+        if (!walk(head, 0, listOffset, name, seen)) {
+            walk(head, Long.BYTES, listOffset, name, seen);
+        }
+    }
+
+    /**
+     * Reads the modules in one direction of the list.
+     *
+     * @param link 0 for {@code next}, 8 for {@code prev}: what lies behind a page that is not in the dump is reached from the other end
+     * @return whether the list's head was reached
+     */
+    private boolean walk(long head, int link, long listOffset, Btf.Member name, Set<Long> seen) {
         long node = head;
-        while (true) {
-            if (!kernel.isReadable(node, Long.BYTES)) {
-                unreadable++;
-                return;
-            }
-            node = kernel.memory().readLong(node);
+        while (kernel.isReadable(node + link, Long.BYTES)) {
+            node = kernel.memory().readLong(node + link);
             if (node == head || !seen.add(node)) {
-                return;
+                return true;
             }
             long address = node - listOffset;
             if (!kernel.isReadable(address + name.offset(), 1)) {
                 unreadable++;
-                if (!kernel.isReadable(node, Long.BYTES)) {
-                    return;
-                }
                 continue;
             }
             List<KernelModule.Section> sections = sections(address);
@@ -82,6 +87,8 @@ final class ModuleList {
                     sections,
                     orc(address)));
         }
+        unreadable += node == head ? 1 : 0;
+        return false;
     }
 
     /** Since 6.4 an array of memories by type; before that a core and an init layout, whose first part is text. */

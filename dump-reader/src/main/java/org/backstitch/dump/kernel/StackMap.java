@@ -77,10 +77,50 @@ final class StackMap {
         if (exceptionStacks.isPresent() && exceptionStacks.getAsLong() != 0) {
             addEntryStack(stacks, exceptionStacks.getAsLong());
             addExceptionStacks(stacks, exceptionStacks.getAsLong());
+        } else {
+            addOldExceptionStacks(stacks, cpu);
         }
-        cpus.pointer(cpu, "hardirq_stack_ptr", "hardirq_stack_ptr")
-                .ifPresent(pointer -> addInterruptStack(stacks, pointer));
+        OptionalLong interruptStack = cpus.pointer(cpu, "hardirq_stack_ptr", "hardirq_stack_ptr");
+        if (interruptStack.isEmpty()) {
+            interruptStack = cpus.pointer(cpu, "irq_stack_ptr", "hardirq_stack_ptr"); // its name before 5.2
+        }
+        interruptStack.ifPresent(pointer -> addInterruptStack(stacks, pointer));
         return stacks;
+    }
+
+    /**
+     * Before 5.2: {@code orig_ist} has the ends of the exception stacks, which lie one behind the other in the CPU's entry area. There
+     * are fewer stacks than places for them; the last places are 0.
+     */
+    private void addOldExceptionStacks(List<KernelStack> stacks, CpuMap.Cpu cpu) {
+        OptionalLong table = cpus.address(cpu, "orig_ist");
+        Btf.Struct type = kernel.types().struct("orig_ist");
+        Btf.Member ends = type == null ? null : type.member("ist");
+        Btf.Struct area = kernel.types().struct("cpu_entry_area");
+        Btf.Member all = area == null ? null : area.member("exception_stacks");
+        Btf.Member entry = area == null ? null : area.member("entry_stack_page.stack");
+        if (table.isEmpty() || ends == null || all == null || !kernel.isReadable(table.getAsLong(), ends)) {
+            return;
+        }
+        List<Long> known = new ArrayList<>();
+        for (long at = 0; at < ends.size() && known.size() < KernelStacks.MAX_COUNT - 3; at += Long.BYTES) {
+            long end = kernel.memory().readLong(table.getAsLong() + ends.offset() + at);
+            if (end == 0) {
+                break;
+            }
+            known.add(end);
+        }
+        if (known.isEmpty()) {
+            return;
+        }
+        long start = known.getLast() - all.size();
+        if (entry != null) {
+            add(stacks, "entry", start - all.offset() + entry.offset(), entry.size());
+        }
+        for (int i = 0; i < known.size(); i++) {
+            add(stacks, "ist" + (i + 1), start, known.get(i) - start);
+            start = known.get(i);
+        }
     }
 
     /** The CPU's entry area holds the exception stacks and, in front of them, the stack for entries from user mode. */

@@ -34,6 +34,8 @@ final class TaskList {
     private final InactiveFrame inactiveFrame;
     /** Where the CPU's number is kept: in the {@code thread_info} inside of the task, or in the task itself. */
     private final Btf.@Nullable Member cpu;
+    /** Set while the task is on a CPU, and during a switch on both tasks; kernels for one CPU lack it. */
+    private final Btf.@Nullable Member onCpu;
 
     private TaskList(Kernel kernel, CpuMap cpus, InactiveFrame inactiveFrame) {
         this.kernel = kernel;
@@ -51,6 +53,7 @@ final class TaskList {
         headOffset = kernel.offset("signal_struct", "thread_head");
         Btf.Member inThreadInfo = task.member("thread_info.cpu");
         cpu = inThreadInfo != null ? inThreadInfo : task.member("cpu");
+        onCpu = task.member("on_cpu");
     }
 
     /** What a walk found. */
@@ -81,22 +84,37 @@ final class TaskList {
 
     private void readGroups() {
         long head = kernel.symbol("init_task") + tasksOffset;
-        if (!kernel.isReadable(head, Long.BYTES)) {
+        if (!kernel.isReadable(head, 2 * Long.BYTES)) {
             unreadable++;
             return;
         }
         Set<Long> leaders = new HashSet<>();
-        long node = kernel.memory().readLong(head);
+        if (!readGroups(head, 0, leaders)) {
+            // What lies behind a page that was left out of the dump is reached from the other end.
+            readGroups(head, Long.BYTES, leaders);
+        }
+    }
+
+    /**
+     * Reads the groups in one direction of the list.
+     *
+     * @param link 0 for {@code next}, 8 for {@code prev}
+     * @param leaders the nodes that have been visited
+     * @return whether the list's head was reached
+     */
+    private boolean readGroups(long head, int link, Set<Long> leaders) {
+        long node = kernel.memory().readLong(head + link);
         while (node != head && leaders.add(node)) {
             long leader = node - tasksOffset;
-            if (!kernel.isReadable(node, Long.BYTES)) {
+            if (!kernel.isReadable(node + link, Long.BYTES)) {
                 unreadable++;
-                return;
+                return false;
             }
             add(leader, -1);
             readThreads(leader);
-            node = kernel.memory().readLong(node);
+            node = kernel.memory().readLong(node + link);
         }
+        return true;
     }
 
     /**
@@ -167,7 +185,17 @@ final class TaskList {
                 frame,
                 resume,
                 inactiveFrame.isFirst(resume),
-                running != null));
+                running != null || isOnUnknownCpu(task)));
+    }
+
+    /** Whether the task says that it runs, on a CPU of which the dump does not hold the current task. */
+    private boolean isOnUnknownCpu(long task) {
+        Btf.Member member = onCpu;
+        if (member == null || !kernel.isReadable(task, member) || kernel.read(task, member) == 0) {
+            return false;
+        }
+        CpuMap.Cpu last = cpus.cpu(lastCpu(task));
+        return last == null || last.currentTask() == 0;
     }
 
     private int lastCpu(long task) {

@@ -126,13 +126,86 @@ class HostileDumpTest {
 
     @Test
     void listsThatLeadNowhereAreCounted() {
+        long head = symbol("init_task") + offset("task_struct", "tasks");
         KernelDump dump = new Tampered()
-                .put(symbol("init_task") + offset("task_struct", "tasks"), 0xdead_0000_0000_0100L)
+                .put(head, 0xdead_0000_0000_0100L)
+                .put(head + 8, 0xdead_0000_0000_0122L)
                 .put(symbol("modules"), 0x1234)
+                .put(symbol("modules") + 8, 0x1234)
                 .read();
         assertEquals(2, dump.tasks().size(), "the idle tasks");
         assertEquals(0, dump.modules().size());
-        assertEquals(2, dump.unreadable());
+        assertEquals(3, dump.unreadable(), "both ends of the tasks, one module");
+    }
+
+    /** A page is missing in the middle: all that can be reached from either end is there. */
+    @Test
+    void listsAreReadFromBothEnds() {
+        long tasks = offset("task_struct", "tasks");
+        long list = offset("module", "list");
+        KernelDump dump = new Tampered()
+                .put(GOOD.tasks().get(10).address() + tasks, 0xdead_0000_0000_0100L)
+                .put(GOOD.modules().getFirst().address() + list, 0xdead_0000_0000_0100L)
+                .read();
+        assertEquals(GOOD.tasks().size(), dump.tasks().size());
+        assertEquals(
+                GOOD.modules().stream().map(KernelModule::name).sorted().toList(),
+                dump.modules().stream().map(KernelModule::name).sorted().toList());
+        assertEquals(GOOD.unreadable() + 2, dump.unreadable());
+    }
+
+    /** What a running task left on its stack when it last slept is no stack: without its CPU's registers there is none. */
+    @Test
+    void aRunningTaskWithoutRegistersHasNoFrames() {
+        byte[] file = Fixtures.bytes("dump/" + DUMP + ".xz");
+        ByteBuffer buffer = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+        int hidden = 0;
+        for (int at = 0; at + 20 < file.length; at += 4) {
+            // An NT_PRSTATUS note: sizes of name and content, type, "CORE".
+            if (buffer.getInt(at) == 5
+                    && buffer.getInt(at + 4) == 336
+                    && buffer.getInt(at + 8) == 1
+                    && buffer.getInt(at + 12) == 0x4552_4f43) {
+                buffer.putInt(at + 8, 99);
+                hidden++;
+            }
+        }
+        assertEquals(2, hidden);
+        KernelDump dump = KernelDump.read(VmCore.of(Bytes.of(file, "tampered")), VMLINUX);
+        KernelCallchain chain = new KernelCallchain();
+        int running = 0;
+        for (KernelTask task : dump.tasks()) {
+            StopReason stop = dump.walker().walk(task, chain);
+            if (task.running()) {
+                running++;
+                assertEquals(StopReason.MISSING_REGISTER, stop, task.toString());
+                assertEquals(0, chain.size());
+            } else {
+                assertTrue(chain.size() > 0, task.toString());
+            }
+        }
+        assertEquals(2, running);
+    }
+
+    /** Nor where the dump does not hold which task a CPU runs: then the tasks themselves say that they run. */
+    @Test
+    void aRunningTaskIsKnownByItself() {
+        Tampered tampered = new Tampered();
+        for (int cpu = 0; cpu < 2; cpu++) {
+            tampered.put(symbol("__per_cpu_offset") + 8L * cpu, 0x0000_dead_0000_0000L);
+        }
+        List<Integer> running = tampered.read().tasks().stream()
+                .filter(KernelTask::running)
+                .map(KernelTask::pid)
+                .sorted()
+                .toList();
+        assertEquals(
+                GOOD.tasks().stream()
+                        .filter(KernelTask::running)
+                        .map(KernelTask::pid)
+                        .sorted()
+                        .toList(),
+                running);
     }
 
     @Test

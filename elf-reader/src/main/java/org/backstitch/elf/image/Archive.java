@@ -33,6 +33,9 @@ final class Archive {
     /** A stream is given up after this many times the limit of a member: no package is as large, only a bomb. */
     private static final int STREAM_LIMIT_FACTOR = 32;
 
+    /** Modules, packed or not: what is in a packed one shows only when it is opened. */
+    private static final Pattern MODULE = Pattern.compile("(.*/)?[^/]+\\.ko(\\.(gz|xz|zst|bz2|lzma))?");
+
     private static final Pattern KERNEL = Pattern.compile("(.*/)?vmlinu[xz](-[^/]*)?(\\.debug)?");
     private static final Pattern COMPRESSION_SUFFIX = Pattern.compile("\\.(gz|xz|zst|lz4|bz2|lzma)$");
 
@@ -128,7 +131,7 @@ final class Archive {
                     kernelPaths.add(path);
                     return kernels.isEmpty();
                 }
-                if (isElf(head)) {
+                if (isElf(head) || head.size() > 0 && MODULE.matcher(path).matches()) {
                     otherPaths.add(path);
                     return others.isEmpty();
                 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -18,6 +19,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Random;
+import org.apache.commons.compress.archivers.ar.ArArchiveEntry;
+import org.apache.commons.compress.archivers.ar.ArArchiveOutputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.junit.jupiter.api.Test;
@@ -113,6 +118,39 @@ class ElfImageTest {
         byte[] old = bzImage(1, withLength(packed, length), "1");
         old[0x206] = 7;
         assertMessage("a kernel image of boot protocol 2.7", old);
+    }
+
+    /** Whether a packed module is an ELF file shows only when it is unpacked; its name is enough to count it. */
+    @Test
+    void packedModulesAreImagesToo() throws IOException {
+        byte[] packed = resource("tiny.o.xz");
+        assertArrayEquals(resource("tiny.o"), content(open(packageOf(packed, "./lib/modules/only.ko.xz"), "")));
+        assertMessage(
+                "the archive holds more than one; name it as FILE!/MEMBER: lib/modules/a.ko.xz, lib/modules/b.ko.xz",
+                packageOf(packed, "./lib/modules/a.ko.xz", "./lib/modules/b.ko.xz"),
+                "");
+        assertMessage(
+                "the archive holds neither a kernel nor an ELF file", packageOf(packed, "./lib/modules/a.xz"), "");
+    }
+
+    private static byte[] packageOf(byte[] content, String... paths) throws IOException {
+        ByteArrayOutputStream data = new ByteArrayOutputStream();
+        try (TarArchiveOutputStream tar = new TarArchiveOutputStream(data)) {
+            for (String path : paths) {
+                TarArchiveEntry entry = new TarArchiveEntry(path);
+                entry.setSize(content.length);
+                tar.putArchiveEntry(entry);
+                tar.write(content);
+                tar.closeArchiveEntry();
+            }
+        }
+        ByteArrayOutputStream deb = new ByteArrayOutputStream();
+        try (ArArchiveOutputStream ar = new ArArchiveOutputStream(deb)) {
+            ar.putArchiveEntry(new ArArchiveEntry("data.tar", data.size()));
+            ar.write(data.toByteArray());
+            ar.closeArchiveEntry();
+        }
+        return deb.toByteArray();
     }
 
     private static void assertMessage(String part, byte[] bytes) {
