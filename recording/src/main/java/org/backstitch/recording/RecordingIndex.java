@@ -231,6 +231,12 @@ final class RecordingIndex {
         return process == null ? AddressSpace.EMPTY : process.at(time, offset);
     }
 
+    /** A number that changes whenever a mapping of a process does. */
+    long spaceVersion(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? 0 : process.versionAt(time, offset);
+    }
+
     /** What a process was doing with its program when a record was written. */
     ProcessHistory.Program program(int pid, long time, long offset) {
         ProcessHistory process = processes.get(pid);
