@@ -46,8 +46,9 @@ import org.jspecify.annotations.Nullable;
  * claimed, as perf does, give it to all of them. In this form each task's cookies are new: {@code counter << 32 | cpu + 1}, the
  * counter odd, as the kernel's are.
  *
- * <p>Left out are records that are said otherwise in a file, records of rounds (new ones are written), late records of the original,
- * those that nobody claimed among them, and samples that cannot be read.
+ * <p>Left out are records that are said otherwise in a file, records of rounds (new ones are written), late records of the original (in
+ * the deferred form those that nobody claims stay, since they tell that a task went on to another entry), and samples that cannot be
+ * read.
  *
  * <p>Memory: beyond what {@link Recording} takes, {@value #BYTES_PER_RECORD} bytes for each record that is no sample, the batches
  * under way, and the user part of the open entry of at most {@link EntrySharing#DEFAULT_TASKS} tasks, eight bytes a frame: some 20 MiB
@@ -110,9 +111,10 @@ public final class CallchainInjector {
                 | (stacks ? PerfEventAttr.FLAG_EXCLUDE_CALLCHAIN_USER : 0)
                 | (rfc2017 ? PerfEventAttr.FLAG_DELAYED_USER_CALLCHAIN : 0);
         PerfEventAttr plain = attr.withSampleType(type).withFlags(attr.flags() & ~dropped | deferral);
-        return (attr.sampleType() & STACK_FIELDS) == 0
+        PerfEventAttr without = (attr.sampleType() & STACK_FIELDS) == 0
                 ? plain
                 : plain.withSampleRegsUser(0).withSampleStackUser(0);
+        return without.withoutTrailingZeros();
     }
 
     /** The events of the file to be written: those of the recording, with what their samples will hold. */
@@ -170,6 +172,10 @@ public final class CallchainInjector {
         private final RecordCursor record = file.records(new Anomalies());
         private final Timeline others;
         private final boolean timed;
+
+        /** The late records of the original that no sample gets, in the order of the file. */
+        private final long[] unclaimed;
+
         private final RecordingSummary summary = new RecordingSummary();
 
         /** By the same rule as in {@link EntrySharing}, so that what shares an entry finds it. */
@@ -185,7 +191,20 @@ public final class CallchainInjector {
         Injection(RecordingIndex index, PerfWriter out) {
             this.out = out;
             this.timed = index.isTimed();
+            this.unclaimed = outputEvent < 0 ? new long[0] : unclaimed(index);
             this.others = others();
+        }
+
+        private long[] unclaimed(RecordingIndex index) {
+            if (index.deferred().size() > 0) {
+                LateRequest request = new LateRequest(file, recording.options());
+                for (RecordCursor records = file.records(new Anomalies()); records.next(); ) {
+                    if (records.isSample() && sample.moveTo(records.offset()) && request.read(sample)) {
+                        index.lateRecord(sample, request);
+                    }
+                }
+            }
+            return index.deferred().unclaimed();
         }
 
         /** The records that are no samples, in the order of time. */
@@ -196,7 +215,8 @@ public final class CallchainInjector {
             while (records.next()) {
                 long time = timed ? records.time() : records.offset();
                 clock = timed && time == -1 ? clock : time;
-                if (!records.isSample() && !isReplaced(records.type())) {
+                boolean kept = !isReplaced(records.type()) || Arrays.binarySearch(unclaimed, records.offset()) >= 0;
+                if (!records.isSample() && kept) {
                     timeline.add(clock, records.offset());
                 }
             }
@@ -252,10 +272,19 @@ public final class CallchainInjector {
             } else {
                 chain = join(kernel, userFrames == 0 ? new long[] {CallchainContext.USER} : first(user, room));
             }
+            if (chain.length == 0 && asked(entry)) {
+                // With no callchain at all, a reader would take the sample's ip for it.
+                chain = new long[] {CallchainContext.USER};
+            }
             boolean hasChain = sample.eventIndex() < 0
                     || (events.get(sample.eventIndex()).attr().sampleType() & SampleType.CALLCHAIN) != 0;
             int written = out.sample(file, sample, chain, chain.length);
             cut += hasChain && written < chain.length ? 1 : 0;
+        }
+
+        /** Whether there was a callchain, if only an empty one. */
+        private boolean asked(@Nullable OpenEntry entry) {
+            return entry != null || sample.callchainLength() > 0;
         }
 
         private boolean defers() {
@@ -275,13 +304,11 @@ public final class CallchainInjector {
                 return known;
             }
             close(slot);
-            entryCounter++;
-            long cookie = (2 * entryCounter - 1) << Integer.SIZE | sample.cpu() + 1 & 0xffff_ffffL;
             OpenEntry entry = new OpenEntry(
                     number,
                     sample.pid(),
                     sample.tid(),
-                    cookie,
+                    nextCookie(sample.cpu()),
                     batch.userPart(i),
                     batch.stop(i),
                     batch.deferral(i),
@@ -339,11 +366,29 @@ public final class CallchainInjector {
                 record.moveBefore(others.offset(nextOther));
                 nextOther++;
                 if (record.next()) {
-                    closeBefore();
-                    out.copy(file, record);
+                    if (isReplaced(record.type())) {
+                        writeUnclaimed();
+                    } else {
+                        closeBefore();
+                        out.copy(file, record);
+                    }
                     finishRound();
                 }
             }
+        }
+
+        private void writeUnclaimed() throws IOException {
+            long offset = record.offset();
+            if ((rfc2017 ? file.rfc2017Callchain(offset) : file.record(offset))
+                    instanceof PerfRecord.CallchainDeferred late) {
+                SampleId id = late.sampleId();
+                out.callchainDeferred(id, nextCookie(id.cpu()), late.addresses(), late.length());
+            }
+        }
+
+        private long nextCookie(int cpu) {
+            entryCounter++;
+            return (2 * entryCounter - 1) << Integer.SIZE | cpu + 1 & 0xffff_ffffL;
         }
 
         /** Writes the late records that would be misunderstood behind the current record. */

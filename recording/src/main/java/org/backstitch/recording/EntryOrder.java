@@ -104,13 +104,9 @@ final class EntryOrder {
             return asks
                     && earlierRequest.read(earlier)
                     && request.name() == earlierRequest.name()
-                    && find(sample, request) == find(earlier, earlierRequest);
+                    && index.lateRecord(sample, request) == index.lateRecord(earlier, earlierRequest);
         }
         return sameRegisters() && sameStack();
-    }
-
-    private long find(SampleCursor of, LateRequest by) {
-        return index.deferred().find(of.pid(), of.tid(), by.name(), index.isTimed() ? of.time() : 0, of.offset());
     }
 
     private boolean sameRegisters() {

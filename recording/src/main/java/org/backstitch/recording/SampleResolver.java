@@ -134,7 +134,7 @@ final class SampleResolver {
         boolean unwinds = unwinds(sample);
         addRecorded(space, unwinds);
         if (late && request.read(sample)) {
-            addDeferred(space, when, offset);
+            addDeferred(space);
         }
         if (late && unwinds) {
             addUnwound(space, when, offset);
@@ -223,13 +223,12 @@ final class SampleResolver {
         return true;
     }
 
-    private void addDeferred(AddressSpace space, long when, long offset) {
+    private void addDeferred(AddressSpace space) {
         result.userStop = StopReason.NONE;
         if (!options.mergeDeferred()) {
             return;
         }
-        long found = index.deferred()
-                .find((int) result.pid, (int) result.tid, request.name(), index.isTimed() ? when : 0, offset);
+        long found = index.lateRecord(sample, request);
         result.deferral = DeferredIndex.deferral(found);
         if (found < 0) {
             return;
