@@ -31,9 +31,12 @@ public final class InjectCommand implements Subcommand {
                         "-o, --output",
                         "OUT.data",
                         "The recording to write, in place of one that may be there; - writes to standard output, in pipe mode.")
-                .flag("--deferred", "One late record for each entry to the kernel, rather than a whole chain in every sample.");
+                .flag(
+                        "--deferred",
+                        "One late record for each entry to the kernel, rather than a whole chain in every sample.");
         return RecordingArguments.addTo(syntax)
-                .example("backstitch inject perf.data -o out.data && perf report -i out.data", "unwind once, look often")
+                .example(
+                        "backstitch inject perf.data -o out.data && perf report -i out.data", "unwind once, look often")
                 .example("perf record -g -o - ls | backstitch inject - -o - | perf report -i -", "between two perfs");
     }
 
@@ -90,14 +93,15 @@ public final class InjectCommand implements Subcommand {
         }
         session.say(String.format(
                 Locale.ROOT,
-                "%,d bytes of %,d (%.1f %%), %,d saved",
+                "%,d bytes, of %,d (%.1f %%)",
                 after,
                 before,
-                before > 0 ? 100.0 * after / before : 100.0,
-                before - after));
+                before > 0 ? 100.0 * after / before : 100.0));
         if (summary.cut() > 0) {
             session.say(String.format(
-                    Locale.ROOT, "%,d samples have fewer frames than wanted: a record has no room for more", summary.cut()));
+                    Locale.ROOT,
+                    "%,d samples have fewer frames than wanted: a record has no room for more",
+                    summary.cut()));
         }
     }
 }

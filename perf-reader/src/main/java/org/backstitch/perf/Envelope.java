@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.backstitch.bytes.Bytes;
@@ -20,9 +21,7 @@ sealed interface Envelope {
 
     /** The most bytes of an attribute, all of which are given the same size in a file. */
     static int attrSize(List<PerfEvent> events) {
-        return events.stream()
-                .mapToInt(event -> event.attr().size())
-                .reduce(PerfEventAttr.SIZE_VER0, Math::max);
+        return events.stream().mapToInt(event -> event.attr().size()).reduce(PerfEventAttr.SIZE_VER0, Math::max);
     }
 
     /**
@@ -124,8 +123,8 @@ sealed interface Envelope {
             NavigableMap<Integer, Bytes> sections = features.all();
             sections.remove(PerfFeatures.BUILD_ID);
             Bytes tracing = sections.remove(PerfFeatures.TRACING_DATA);
-            for (int number : sections.keySet()) {
-                feature(number, sections.get(number), out);
+            for (Map.Entry<Integer, Bytes> section : sections.entrySet()) {
+                feature(section.getKey(), section.getValue(), out);
             }
             if (tracing != null) {
                 tracingData(tracing, out);

@@ -75,9 +75,7 @@ final class FeatureSections {
     }
 
     void cpuCount(int available, int online) {
-        put(
-                PerfFeatures.NRCPUS,
-                content(room(8).putInt(available).putInt(online)));
+        put(PerfFeatures.NRCPUS, content(room(8).putInt(available).putInt(online)));
     }
 
     void commandLine(List<String> words) {
@@ -93,7 +91,8 @@ final class FeatureSections {
     void buildIds(List<BuildIdEntry> entries) {
         for (BuildIdEntry entry : entries) {
             if (entry.buildId().length() > 2 * MAX_BUILD_ID) {
-                throw new IllegalArgumentException("a build id of " + entry.buildId().length() / 2 + " bytes");
+                throw new IllegalArgumentException(
+                        "a build id of " + entry.buildId().length() / 2 + " bytes");
             }
         }
         buildIds = List.copyOf(entries);

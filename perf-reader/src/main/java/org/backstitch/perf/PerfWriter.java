@@ -1,10 +1,10 @@
 package org.backstitch.perf;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.Channel;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
@@ -71,7 +71,7 @@ public final class PerfWriter implements AutoCloseable {
         SampleType.PERIOD
     };
 
-    private final Channel channel;
+    private final Closeable closing;
     private final Envelope envelope;
     private final List<PerfEvent> events;
     private final EventTable table;
@@ -79,8 +79,11 @@ public final class PerfWriter implements AutoCloseable {
     private final RecordBuffer out;
     private boolean opened;
 
-    private PerfWriter(WritableByteChannel channel, Envelope envelope, List<PerfEvent> events) {
-        this.channel = channel;
+    /**
+     * @param closing what is left to be done for the channel at the end
+     */
+    private PerfWriter(WritableByteChannel channel, Closeable closing, Envelope envelope, List<PerfEvent> events) {
+        this.closing = closing;
         this.envelope = envelope;
         this.events = List.copyOf(events);
         this.table = new EventTable(events);
@@ -98,7 +101,7 @@ public final class PerfWriter implements AutoCloseable {
         FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
         try {
-            PerfWriter writer = new PerfWriter(channel, new Envelope.OfFile(channel, events), events);
+            PerfWriter writer = new PerfWriter(channel, channel, new Envelope.OfFile(channel, events), events);
             writer.open();
             return writer;
         } catch (IOException | RuntimeException e) {
@@ -111,11 +114,13 @@ public final class PerfWriter implements AutoCloseable {
      * Writes in pipe mode, to where nothing can be gone back to: whatever else the recording says, {@link #features} included, must be
      * given before the first record.
      *
+     * @param stream is flushed at the end, and not closed
      * @param events as for {@link #create}
      */
     public static PerfWriter toPipe(OutputStream stream, List<PerfEvent> events) {
         checkEvents(events);
-        return new PerfWriter(Channels.newChannel(stream), new Envelope.OfPipe(List.copyOf(events)), events);
+        return new PerfWriter(
+                Channels.newChannel(stream), stream::flush, new Envelope.OfPipe(List.copyOf(events)), events);
     }
 
     private static void checkEvents(List<PerfEvent> events) {
@@ -373,7 +378,8 @@ public final class PerfWriter implements AutoCloseable {
 
     /** Writes a context switch: {@link PerfRecord.Switch}. */
     public void contextSwitch(SampleId id, boolean out, boolean preempted) throws IOException {
-        ByteBuffer buffer = begin(RecordType.SWITCH, (out ? RecordMisc.SWITCH_OUT : 0) | (preempted ? RecordMisc.SWITCH_OUT_PREEMPT : 0));
+        ByteBuffer buffer = begin(
+                RecordType.SWITCH, (out ? RecordMisc.SWITCH_OUT : 0) | (preempted ? RecordMisc.SWITCH_OUT_PREEMPT : 0));
         end(id, buffer);
     }
 
@@ -434,7 +440,7 @@ public final class PerfWriter implements AutoCloseable {
     /** Finishes the recording: in a file, writes the features and completes the header. */
     @Override
     public void close() throws IOException {
-        try (channel) {
+        try (closing) {
             open();
             envelope.close(out, features);
         }

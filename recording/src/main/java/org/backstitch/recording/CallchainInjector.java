@@ -84,8 +84,8 @@ public final class CallchainInjector {
             boolean defers = form == InjectionForm.DEFERRED && isLate(event.attr());
             boolean first = defers && output < 0;
             output = first ? event.index() : output;
-            long deferral = (defers ? PerfEventAttr.FLAG_DEFER_CALLCHAIN : 0)
-                    | (first ? PerfEventAttr.FLAG_DEFER_OUTPUT : 0);
+            long deferral =
+                    (defers ? PerfEventAttr.FLAG_DEFER_CALLCHAIN : 0) | (first ? PerfEventAttr.FLAG_DEFER_OUTPUT : 0);
             rewritten.add(new PerfEvent(event.index(), event.name(), rewrite(event.attr(), deferral), event.ids()));
         }
         this.events = List.copyOf(rewritten);
@@ -137,8 +137,7 @@ public final class CallchainInjector {
             crews.add(new Crew(SampleResolver.ofParts(file, index, recording.options())));
         }
         Injection injection = new Injection(index, out);
-        new BatchRunner<EntryOrder.Batch, ChainBatch>(
-                        order::next, EntryOrder.Batch::size, injection::write, progress)
+        new BatchRunner<EntryOrder.Batch, ChainBatch>(order::next, EntryOrder.Batch::size, injection::write, progress)
                 .run(crews);
         injection.end();
         for (Crew crew : crews) {
@@ -313,12 +312,7 @@ public final class CallchainInjector {
                     batch.stop(i),
                     batch.deferral(i),
                     new SampleId(
-                            sample.pid(),
-                            sample.tid(),
-                            sample.time(),
-                            recordId(),
-                            sample.streamId(),
-                            sample.cpu()));
+                            sample.pid(), sample.tid(), sample.time(), recordId(), sample.streamId(), sample.cpu()));
             open[slot] = entry;
             return entry;
         }
@@ -340,8 +334,8 @@ public final class CallchainInjector {
                 return;
             }
             SampleId id = entry.id();
-            SampleId now = new SampleId(
-                    id.pid(), id.tid(), timed ? lastTime : id.time(), id.id(), id.streamId(), id.cpu());
+            SampleId now =
+                    new SampleId(id.pid(), id.tid(), timed ? lastTime : id.time(), id.id(), id.streamId(), id.cpu());
             long[] addresses = Arrays.copyOfRange(entry.chain(), 1, entry.chain().length);
             out.callchainDeferred(now, entry.cookie(), addresses, addresses.length);
             lateRecords++;
@@ -396,12 +390,11 @@ public final class CallchainInjector {
             if (outputEvent < 0) {
                 return;
             }
-            boolean mayMatter =
-                    switch (record.type()) {
-                        case RecordType.MMAP, RecordType.MMAP2, RecordType.EXIT -> true;
-                        case RecordType.COMM -> (record.misc() & RecordMisc.COMM_EXEC) != 0;
-                        default -> false;
-                    };
+            boolean mayMatter = switch (record.type()) {
+                case RecordType.MMAP, RecordType.MMAP2, RecordType.EXIT -> true;
+                case RecordType.COMM -> (record.misc() & RecordMisc.COMM_EXEC) != 0;
+                default -> false;
+            };
             if (!mayMatter) {
                 return;
             }

@@ -3,6 +3,7 @@ package org.backstitch.cli.output;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
@@ -22,10 +23,14 @@ public final class RecordingFile implements AutoCloseable {
     private final @Nullable OutputStream stream;
     private final Thread onInterrupt = new Thread(this::delete);
 
-    private RecordingFile(Path target, @Nullable Path temporary, @Nullable OutputStream stream) {
+    /** Whether the stream is this one's own, to be closed. */
+    private final boolean owned;
+
+    private RecordingFile(Path target, @Nullable Path temporary, @Nullable OutputStream stream, boolean owned) {
         this.target = target;
         this.temporary = temporary;
         this.stream = stream;
+        this.owned = owned;
         if (temporary != null) {
             Runtime.getRuntime().addShutdownHook(onInterrupt);
         }
@@ -39,18 +44,19 @@ public final class RecordingFile implements AutoCloseable {
      */
     public static RecordingFile of(Path target, Output standardOutput) throws IOException {
         if (target.toString().equals("-")) {
-            return new RecordingFile(target, null, standardOutput);
+            return new RecordingFile(target, null, standardOutput, false);
         }
         if (Files.exists(target) && !Files.isRegularFile(target)) {
             OutputStream stream = Output.to(Files.newOutputStream(target), target.toString());
-            return new RecordingFile(target, null, stream);
+            return new RecordingFile(target, null, stream, true);
         }
         Path real = Files.exists(target) ? target.toRealPath() : target.toAbsolutePath();
         Path directory = real.getParent();
-        Path temporary = directory == null
-                ? Files.createTempFile("backstitch", ".part")
-                : Files.createTempFile(directory, "." + real.getFileName() + ".", ".part");
-        return new RecordingFile(real, temporary, null);
+        if (directory == null || !Files.isDirectory(directory)) {
+            throw new NoSuchFileException(target.toString());
+        }
+        Path temporary = Files.createTempFile(directory, "." + real.getFileName() + ".", ".part");
+        return new RecordingFile(real, temporary, null, false);
     }
 
     /** The writer; to be closed before {@link #complete}. */
@@ -86,10 +92,13 @@ public final class RecordingFile implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public void close() throws IOException {
         if (temporary != null) {
             Runtime.getRuntime().removeShutdownHook(onInterrupt);
             delete();
+        }
+        if (stream != null && owned) {
+            stream.close();
         }
     }
 }
