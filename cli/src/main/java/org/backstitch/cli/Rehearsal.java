@@ -18,6 +18,7 @@ final class Rehearsal {
         String symfs = "--symfs=" + recording.symfs();
         String vdso = "--vdso=" + recording.vdso();
         String page = "--output=" + recording.directory().resolve("flame.html");
+        String injected = "--output=" + recording.directory().resolve("injected.data");
         String library =
                 Path.of(System.getProperty("java.home"), "lib", "libjava.so").toString();
         return List.of(
@@ -26,6 +27,7 @@ final class Rehearsal {
                 List.of("script", symfs, vdso, data),
                 List.of("script", "--format=json", symfs, vdso, data),
                 List.of("flame", page),
+                List.of("inject", symfs, vdso, injected, data),
                 List.of("tables", "--cfi", library),
                 List.of("tables", "--compiled", library));
     }

@@ -14,6 +14,7 @@ final class Subcommands {
         commands.put("script", ScriptCommand::new);
         commands.put("fold", FoldCommand::new);
         commands.put("flame", FlameCommand::new);
+        commands.put("inject", InjectCommand::new);
         commands.put("core", CoreCommand::new);
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);

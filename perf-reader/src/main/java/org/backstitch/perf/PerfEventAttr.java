@@ -276,6 +276,23 @@ public final class PerfEventAttr {
         return size <= raw.length ? this : new PerfEventAttr(Arrays.copyOf(raw, size));
     }
 
+    /**
+     * A copy without zeros at the end, as short as a published size can be: a perf refuses attributes that are longer than it knows,
+     * whatever is in them.
+     */
+    public PerfEventAttr withoutTrailingZeros() {
+        int used = raw.length;
+        while (used > 0 && raw[used - 1] == 0) {
+            used--;
+        }
+        for (int size : PUBLISHED_SIZES) {
+            if (used <= size && size < raw.length) {
+                return new PerfEventAttr(Arrays.copyOf(raw, size));
+            }
+        }
+        return this;
+    }
+
     private PerfEventAttr with(int offset, long value) {
         byte[] copy = copyThatReaches(offset + 8);
         LONG.set(copy, offset, value);

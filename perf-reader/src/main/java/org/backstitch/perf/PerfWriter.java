@@ -1,25 +1,24 @@
 package org.backstitch.perf;
 
+import java.io.Closeable;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.NavigableMap;
-import java.util.TreeMap;
-import org.backstitch.bytes.Bytes;
 
 /**
- * Writes a perf.data file in file mode, record by record, in bounded memory.
+ * Writes a recording, record by record, in bounded memory: a perf.data file, or what a pipe carries.
  *
- * <p>The order of the calls is the order of the records. Until {@link #close} the file looks like that of a recording that was
- * killed: readable, but without its size and its features.
+ * <p>The order of the calls is the order of the records. Until {@link #close} a file looks like that of a recording that was killed:
+ * readable, but without its size and its features.
  *
  * {@snippet :
  * try (PerfFile in = PerfFile.open(Path.of("perf.data"));
@@ -36,12 +35,6 @@ import org.backstitch.bytes.Bytes;
 public final class PerfWriter implements AutoCloseable {
     /** The most bytes that a record can have: its size has 16 bits, and records of the kernel are multiples of eight bytes. */
     public static final int MAX_RECORD_SIZE = 0xfff8;
-
-    private static final int BUFFER_SIZE = 1 << 20;
-    private static final int SECTION_SIZE = 16;
-
-    /** perf pads the strings in its feature sections to this size. */
-    private static final int STRING_ALIGNMENT = 64;
 
     /**
      * The fields behind those with fixed places, in their order. (The two kinds of weight are one field, and AUX comes last: see
@@ -78,35 +71,23 @@ public final class PerfWriter implements AutoCloseable {
         SampleType.PERIOD
     };
 
-    private final FileChannel channel;
+    private final Closeable closing;
+    private final Envelope envelope;
     private final List<PerfEvent> events;
     private final EventTable table;
-    private final NavigableMap<Integer, Bytes> features = new TreeMap<>();
-    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE).order(ByteOrder.LITTLE_ENDIAN);
-    private final MemorySegment bufferSegment = MemorySegment.ofBuffer(buffer);
+    private final FeatureSections features = new FeatureSections();
+    private final RecordBuffer out;
+    private boolean opened;
 
-    private final int attrSize;
-    private final long attrsStart;
-    private final long dataStart;
-
-    /** Where the record that is being written starts in the buffer. */
-    private int recordStart;
-
-    private PerfWriter(FileChannel channel, List<PerfEvent> events) throws IOException {
-        this.channel = channel;
+    /**
+     * @param closing what is left to be done for the channel at the end
+     */
+    private PerfWriter(WritableByteChannel channel, Closeable closing, Envelope envelope, List<PerfEvent> events) {
+        this.closing = closing;
+        this.envelope = envelope;
         this.events = List.copyOf(events);
         this.table = new EventTable(events);
-        int size = PerfEventAttr.SIZE_VER0;
-        long ids = 0;
-        for (PerfEvent event : events) {
-            size = Math.max(size, event.attr().size());
-            ids += event.idCount();
-        }
-        attrSize = size;
-        attrsStart = FileHeader.SIZE + 8 * ids;
-        dataStart = attrsStart + (long) (attrSize + SECTION_SIZE) * events.size();
-        writeHeader(0, new TreeMap<>());
-        writeEvents();
+        this.out = new RecordBuffer(channel);
     }
 
     /**
@@ -116,68 +97,55 @@ public final class PerfWriter implements AutoCloseable {
      * @throws IOException if the file cannot be written
      */
     public static PerfWriter create(Path file, List<PerfEvent> events) throws IOException {
-        if (events.isEmpty()) {
-            throw new IllegalArgumentException("a recording needs an event");
-        }
+        checkEvents(events);
         FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.WRITE, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
         try {
-            return new PerfWriter(channel, events);
+            PerfWriter writer = new PerfWriter(channel, channel, new Envelope.OfFile(channel, events), events);
+            writer.open();
+            return writer;
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }
     }
 
-    private void writeHeader(long dataSize, NavigableMap<Integer, Bytes> sections) throws IOException {
-        long[] bits = new long[4];
-        for (int feature : sections.keySet()) {
-            bits[feature / 64] |= 1L << feature % 64;
-        }
-        buffer.putLong(FileHeader.MAGIC);
-        buffer.putLong(FileHeader.SIZE);
-        buffer.putLong(attrSize + SECTION_SIZE);
-        buffer.putLong(attrsStart);
-        buffer.putLong((long) (attrSize + SECTION_SIZE) * events.size());
-        buffer.putLong(dataStart);
-        buffer.putLong(dataSize);
-        buffer.putLong(0); // The list of event types, which nobody has read since Linux 2.6.38.
-        buffer.putLong(0);
-        for (long word : bits) {
-            buffer.putLong(word);
+    /**
+     * Writes in pipe mode, to where nothing can be gone back to: whatever else the recording says, {@link #features} included, must be
+     * given before the first record.
+     *
+     * @param stream is flushed at the end, and not closed
+     * @param events as for {@link #create}
+     */
+    public static PerfWriter toPipe(OutputStream stream, List<PerfEvent> events) {
+        checkEvents(events);
+        return new PerfWriter(
+                Channels.newChannel(stream), stream::flush, new Envelope.OfPipe(List.copyOf(events)), events);
+    }
+
+    private static void checkEvents(List<PerfEvent> events) {
+        if (events.isEmpty()) {
+            throw new IllegalArgumentException("a recording needs an event");
         }
     }
 
-    private void writeEvents() throws IOException {
-        for (PerfEvent event : events) {
-            for (long id : event.ids()) {
-                ensure(8);
-                buffer.putLong(id);
-            }
-        }
-        long idsStart = FileHeader.SIZE;
-        for (PerfEvent event : events) {
-            ensure(attrSize + SECTION_SIZE);
-            buffer.put(event.attr().withSizeOfAtLeast(attrSize).toByteArray());
-            buffer.putLong(idsStart);
-            buffer.putLong(8L * event.idCount());
-            idsStart += 8L * event.idCount();
+    private void open() throws IOException {
+        if (!opened) {
+            opened = true;
+            envelope.open(out, features);
         }
     }
 
-    /** Makes room for {@code size} bytes in the buffer. */
-    private void ensure(int size) throws IOException {
-        if (buffer.remaining() < size) {
-            flush();
-        }
+    /** How many bytes were written so far. */
+    public long size() {
+        return out.position();
     }
 
-    private void flush() throws IOException {
-        buffer.flip();
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
+    private FeatureSections changeable() {
+        if (opened && envelope instanceof Envelope.OfPipe) {
+            throw new IllegalStateException("behind the first record of a pipe");
         }
-        buffer.clear();
+        return features;
     }
 
     /**
@@ -187,22 +155,7 @@ public final class PerfWriter implements AutoCloseable {
      * @param from of a recording that stays open until this writer is closed, which is when the sections are copied
      */
     public void features(PerfFeatures from) {
-        for (int number : from.numbers()) {
-            Bytes section = from.section(number);
-            if (section == null) {
-                continue;
-            }
-            switch (number) {
-                case PerfFeatures.EVENT_DESC,
-                        PerfFeatures.BUILD_ID,
-                        PerfFeatures.COMPRESSED,
-                        PerfFeatures.AUXTRACE,
-                        PerfFeatures.STAT,
-                        PerfFeatures.DIR_FORMAT -> {}
-                default -> features.put(number, section);
-            }
-        }
-        buildIds(from.buildIds());
+        changeable().takeOver(from);
     }
 
     /**
@@ -212,116 +165,27 @@ public final class PerfWriter implements AutoCloseable {
      * @param section its content
      */
     public void feature(int number, byte[] section) {
-        if (number < 1 || number >= FileHeader.FEATURE_BITS) {
-            throw new IllegalArgumentException("no feature has the number " + number);
-        }
-        features.put(number, Bytes.of(section.clone(), "feature " + number));
+        changeable().put(number, section);
     }
 
     /** Sets a feature section that is one string: {@link PerfFeatures#HOSTNAME} and others. */
     public void feature(int number, String text) {
-        ByteBuffer section = growable(text.length() * 3 + 2 * STRING_ALIGNMENT);
-        putString(section, text);
-        feature(number, content(section));
+        changeable().put(number, text);
     }
 
     /** Sets the number of CPUs: {@link PerfFeatures#NRCPUS}. */
     public void cpuCount(int available, int online) {
-        ByteBuffer section = growable(8);
-        section.putInt(available).putInt(online);
-        feature(PerfFeatures.NRCPUS, content(section));
+        changeable().cpuCount(available, online);
     }
 
     /** Sets the command line: {@link PerfFeatures#CMDLINE}. */
     public void commandLine(List<String> words) {
-        int size = 4;
-        for (String word : words) {
-            size += word.length() * 3 + 2 * STRING_ALIGNMENT;
-        }
-        ByteBuffer section = growable(size);
-        section.putInt(words.size());
-        for (String word : words) {
-            putString(section, word);
-        }
-        feature(PerfFeatures.CMDLINE, content(section));
+        changeable().commandLine(words);
     }
 
     /** Sets the build ids: {@link PerfFeatures#BUILD_ID}. */
     public void buildIds(List<BuildIdEntry> entries) {
-        if (entries.isEmpty()) {
-            features.remove(PerfFeatures.BUILD_ID);
-            return;
-        }
-        List<byte[]> records = new ArrayList<>();
-        int size = 0;
-        for (BuildIdEntry entry : entries) {
-            byte[] record = buildIdRecord(entry);
-            records.add(record);
-            size += record.length;
-        }
-        ByteBuffer section = growable(size);
-        records.forEach(section::put);
-        feature(PerfFeatures.BUILD_ID, content(section));
-    }
-
-    private static byte[] buildIdRecord(BuildIdEntry entry) {
-        byte[] name = entry.fileName().getBytes(StandardCharsets.UTF_8);
-        byte[] id = HexFormat.of().parseHex(entry.buildId());
-        if (id.length > 20) {
-            throw new IllegalArgumentException("a build id of " + id.length + " bytes");
-        }
-        int size = align(8 + 4 + 24 + name.length + 1, 8);
-        ByteBuffer record = growable(size);
-        record.putInt(RecordType.HEADER_BUILD_ID);
-        record.putShort((short) (entry.cpuMode() | RecordMisc.BUILD_ID_SIZE));
-        record.putShort((short) size);
-        record.putInt(entry.pid());
-        record.put(id);
-        record.put(32, (byte) id.length);
-        record.put(36, name);
-        record.position(size);
-        return content(record);
-    }
-
-    private static ByteBuffer growable(int size) {
-        return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-    }
-
-    private static byte[] content(ByteBuffer section) {
-        byte[] content = new byte[section.position()];
-        section.get(0, content);
-        return content;
-    }
-
-    private static int align(int size, int alignment) {
-        return (size + alignment - 1) / alignment * alignment;
-    }
-
-    private static void putString(ByteBuffer section, String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        int size = align(bytes.length + 1, STRING_ALIGNMENT);
-        section.putInt(size);
-        section.put(bytes);
-        section.position(section.position() + size - bytes.length);
-    }
-
-    private byte[] eventDescriptions() {
-        int size = 8;
-        for (PerfEvent event : events) {
-            size += attrSize + 8 + event.name().length() * 3 + 2 * STRING_ALIGNMENT + 8 * event.idCount();
-        }
-        ByteBuffer section = growable(size);
-        section.putInt(events.size());
-        section.putInt(attrSize);
-        for (PerfEvent event : events) {
-            section.put(event.attr().withSizeOfAtLeast(attrSize).toByteArray());
-            section.putInt(event.idCount());
-            putString(section, event.name());
-            for (long id : event.ids()) {
-                section.putLong(id);
-            }
-        }
-        return content(section);
+        changeable().buildIds(entries);
     }
 
     /**
@@ -340,18 +204,10 @@ public final class PerfWriter implements AutoCloseable {
                     RecordType.HEADER_FEATURE,
                     RecordType.COMPRESSED,
                     RecordType.COMPRESSED2 -> {}
-            default -> put(source.bytes().segment(), record.offset(), record.nextOffset());
-        }
-    }
-
-    /** Writes bytes that may be more than the buffer holds. */
-    private void put(MemorySegment segment, long start, long end) throws IOException {
-        for (long at = start; at < end; ) {
-            ensure(1);
-            int length = (int) Math.min(end - at, buffer.remaining());
-            MemorySegment.copy(segment, at, bufferSegment, buffer.position(), length);
-            buffer.position(buffer.position() + length);
-            at += length;
+            default -> {
+                open();
+                out.putAll(source.bytes().segment(), record.offset(), record.nextOffset());
+            }
         }
     }
 
@@ -372,7 +228,7 @@ public final class PerfWriter implements AutoCloseable {
             throw new IllegalArgumentException("a sample of an event that this file does not have");
         }
         MemorySegment segment = source.bytes().segment();
-        begin(RecordType.SAMPLE, sample.misc());
+        ByteBuffer buffer = begin(RecordType.SAMPLE, sample.misc());
         for (long field : FIXED) {
             if ((layout.sampleType & field) != 0) {
                 long at = sample.fixedStart(field);
@@ -382,7 +238,7 @@ public final class PerfWriter implements AutoCloseable {
                 buffer.putLong(segment.get(Words.LONG, at));
             }
         }
-        int room = MAX_RECORD_SIZE - (buffer.position() - recordStart);
+        int room = MAX_RECORD_SIZE - out.recordSize();
         for (long part : PARTS) {
             if (part != SampleType.CALLCHAIN && (layout.sampleType & part) != 0) {
                 room -= (int) (sample.partEnd(part) - sample.partStart(part));
@@ -394,81 +250,61 @@ public final class PerfWriter implements AutoCloseable {
                 continue;
             }
             if (part == SampleType.CALLCHAIN) {
-                putWords(chain, words);
+                putWords(chain, words, buffer);
             } else {
-                put(segment, sample.partStart(part), sample.partEnd(part));
+                long start = sample.partStart(part);
+                out.put(segment, start, (int) (sample.partEnd(part) - start));
             }
         }
-        end();
+        out.end();
         return (layout.sampleType & SampleType.CALLCHAIN) != 0 ? words : 0;
     }
 
-    private void putWords(long[] words, int count) {
+    private static void putWords(long[] words, int count, ByteBuffer buffer) {
         buffer.putLong(count);
         for (int i = 0; i < count; i++) {
             buffer.putLong(words[i]);
         }
     }
 
-    /** Starts a record; the buffer has room for the largest. */
-    private void begin(int type, int misc) throws IOException {
-        ensure(2 * MAX_RECORD_SIZE);
-        recordStart = buffer.position();
-        buffer.putInt(type);
-        buffer.putShort((short) misc);
-        buffer.putShort((short) 0);
-    }
-
-    /** Pads the record to eight bytes, and fills its size in. */
-    private void end() {
-        pad();
-        int size = buffer.position() - recordStart;
-        if (size > MAX_RECORD_SIZE) {
-            buffer.position(recordStart);
-            throw new IllegalArgumentException("a record of " + size + " bytes");
-        }
-        buffer.putShort(recordStart + 6, (short) size);
-    }
-
-    private void pad() {
-        while ((buffer.position() - recordStart) % 8 != 0) {
-            buffer.put((byte) 0);
-        }
+    private ByteBuffer begin(int type, int misc) throws IOException {
+        open();
+        return out.begin(type, misc);
     }
 
     /** Ends a record of the kernel with its {@code sample_id}. */
-    private void end(SampleId id) {
-        pad();
+    private void end(SampleId id, ByteBuffer buffer) {
+        out.pad();
         int event = events.size() == 1 || id.id() <= 0 ? 0 : table.eventOfId(id.id());
         SampleLayout layout = table.layout(event);
         if (layout == null) {
             throw new IllegalArgumentException("a record of an event that this file does not have");
         }
         int position = buffer.position() + layout.sampleIdSize;
-        putBack(position, layout.tidFromEnd, (id.pid() & 0xffff_ffffL) | (long) id.tid() << 32);
-        putBack(position, layout.timeFromEnd, id.time());
-        putBack(position, layout.idFromEnd, id.id());
-        putBack(position, layout.streamIdFromEnd, id.streamId());
-        putBack(position, layout.cpuFromEnd, id.cpu() & 0xffff_ffffL);
-        putBack(position, layout.identifierFromEnd, id.id());
+        putBack(buffer, position, layout.tidFromEnd, (id.pid() & 0xffff_ffffL) | (long) id.tid() << 32);
+        putBack(buffer, position, layout.timeFromEnd, id.time());
+        putBack(buffer, position, layout.idFromEnd, id.id());
+        putBack(buffer, position, layout.streamIdFromEnd, id.streamId());
+        putBack(buffer, position, layout.cpuFromEnd, id.cpu() & 0xffff_ffffL);
+        putBack(buffer, position, layout.identifierFromEnd, id.id());
         buffer.position(position);
-        end();
+        out.end();
     }
 
-    private void putBack(int end, int fromEnd, long value) {
+    private static void putBack(ByteBuffer buffer, int end, int fromEnd, long value) {
         if (fromEnd != 0) {
             buffer.putLong(end - fromEnd, value);
         }
     }
 
-    private void text(String text) {
+    private void text(String text, ByteBuffer buffer) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         if (bytes.length > MAX_RECORD_SIZE / 2) {
             throw new IllegalArgumentException("a name of " + bytes.length + " bytes");
         }
         buffer.put(bytes);
         buffer.put((byte) 0);
-        pad();
+        out.pad();
     }
 
     /** Writes a mapping with what identifies its file: {@link PerfRecord.Mmap2}. */
@@ -485,7 +321,7 @@ public final class PerfWriter implements AutoCloseable {
             int flags,
             String fileName)
             throws IOException {
-        begin(
+        ByteBuffer buffer = begin(
                 RecordType.MMAP2,
                 cpuMode | (file instanceof PerfRecord.MappedFile.BuildId ? RecordMisc.MMAP_BUILD_ID : 0));
         buffer.putInt(pid).putInt(tid).putLong(address).putLong(length).putLong(fileOffset);
@@ -504,16 +340,16 @@ public final class PerfWriter implements AutoCloseable {
             }
         }
         buffer.putInt(protection).putInt(flags);
-        text(fileName);
-        end(id);
+        text(fileName, buffer);
+        end(id, buffer);
     }
 
     /** Writes a thread's name: {@link PerfRecord.Comm}. */
     public void comm(SampleId id, int pid, int tid, String comm, boolean exec) throws IOException {
-        begin(RecordType.COMM, exec ? RecordMisc.COMM_EXEC : 0);
+        ByteBuffer buffer = begin(RecordType.COMM, exec ? RecordMisc.COMM_EXEC : 0);
         buffer.putInt(pid).putInt(tid);
-        text(comm);
-        end(id);
+        text(comm, buffer);
+        end(id, buffer);
     }
 
     /** Writes the start of a thread or process: {@link PerfRecord.Fork}. */
@@ -528,22 +364,23 @@ public final class PerfWriter implements AutoCloseable {
 
     private void task(int type, SampleId id, int pid, int parentPid, int tid, int parentTid, long time)
             throws IOException {
-        begin(type, 0);
+        ByteBuffer buffer = begin(type, 0);
         buffer.putInt(pid).putInt(parentPid).putInt(tid).putInt(parentTid).putLong(time);
-        end(id);
+        end(id, buffer);
     }
 
     /** Writes that records were lost: {@link PerfRecord.Lost}. */
     public void lost(SampleId id, long eventId, long lost) throws IOException {
-        begin(RecordType.LOST, 0);
+        ByteBuffer buffer = begin(RecordType.LOST, 0);
         buffer.putLong(eventId).putLong(lost);
-        end(id);
+        end(id, buffer);
     }
 
     /** Writes a context switch: {@link PerfRecord.Switch}. */
     public void contextSwitch(SampleId id, boolean out, boolean preempted) throws IOException {
-        begin(RecordType.SWITCH, (out ? RecordMisc.SWITCH_OUT : 0) | (preempted ? RecordMisc.SWITCH_OUT_PREEMPT : 0));
-        end(id);
+        ByteBuffer buffer = begin(
+                RecordType.SWITCH, (out ? RecordMisc.SWITCH_OUT : 0) | (preempted ? RecordMisc.SWITCH_OUT_PREEMPT : 0));
+        end(id, buffer);
     }
 
     /**
@@ -554,10 +391,10 @@ public final class PerfWriter implements AutoCloseable {
      */
     public void callchainDeferred(SampleId id, long cookie, long[] addresses, int length) throws IOException {
         checkChain(length);
-        begin(RecordType.CALLCHAIN_DEFERRED, RecordMisc.CPU_MODE_USER);
+        ByteBuffer buffer = begin(RecordType.CALLCHAIN_DEFERRED, RecordMisc.CPU_MODE_USER);
         buffer.putLong(cookie);
-        putWords(addresses, length);
-        end(id);
+        putWords(addresses, length, buffer);
+        end(id, buffer);
     }
 
     /**
@@ -568,9 +405,9 @@ public final class PerfWriter implements AutoCloseable {
      */
     public void rfc2017Callchain(SampleId id, long[] addresses, int length) throws IOException {
         checkChain(length);
-        begin(RecordType.KSYMBOL, RecordMisc.CPU_MODE_USER);
-        putWords(addresses, length);
-        end(id);
+        ByteBuffer buffer = begin(RecordType.KSYMBOL, RecordMisc.CPU_MODE_USER);
+        putWords(addresses, length, buffer);
+        end(id, buffer);
     }
 
     private static void checkChain(int length) {
@@ -582,7 +419,7 @@ public final class PerfWriter implements AutoCloseable {
     /** Writes that no record behind this one is older than any record before the previous one of these. */
     public void finishedRound() throws IOException {
         begin(RecordType.FINISHED_ROUND, 0);
-        end();
+        out.end();
     }
 
     /** Writes a sample of an event, with the fields that the event asks for. */
@@ -594,34 +431,18 @@ public final class PerfWriter implements AutoCloseable {
         if (fields.variableSize() > MAX_RECORD_SIZE) {
             throw new IllegalArgumentException("a sample of more than " + fields.variableSize() + " bytes");
         }
-        begin(RecordType.SAMPLE, fields.misc);
+        ByteBuffer buffer = begin(RecordType.SAMPLE, fields.misc);
         fields.putFixed(layout, buffer);
         fields.putParts(layout, buffer);
-        end();
+        out.end();
     }
 
-    /** Finishes the file: writes the features, and completes the header. */
+    /** Finishes the recording: in a file, writes the features and completes the header. */
     @Override
     public void close() throws IOException {
-        try (channel) {
-            flush();
-            long dataEnd = channel.position();
-            NavigableMap<Integer, Bytes> sections = new TreeMap<>(features);
-            sections.put(PerfFeatures.EVENT_DESC, Bytes.of(eventDescriptions(), "events"));
-            long at = dataEnd + (long) SECTION_SIZE * sections.size();
-            for (Bytes section : sections.values()) {
-                buffer.putLong(at);
-                buffer.putLong(section.size());
-                at += section.size();
-            }
-            flush();
-            for (Bytes section : sections.values()) {
-                put(section.segment(), 0, section.size());
-            }
-            flush();
-            channel.position(0);
-            writeHeader(dataEnd - dataStart, sections);
-            flush();
+        try (closing) {
+            open();
+            envelope.close(out, features);
         }
     }
 }

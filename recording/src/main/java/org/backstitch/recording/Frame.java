@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
  * outputs can keep what they make of it ({@link #id}).
  */
 public final class Frame {
+    /** What stands for every place where no names are wanted. */
+    static final Frame NAMELESS = new Frame(0, false, null, 0, "");
+
     private final int id;
     private final boolean kernel;
     private final @Nullable String symbol;

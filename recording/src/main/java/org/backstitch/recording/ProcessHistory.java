@@ -83,7 +83,8 @@ final class ProcessHistory {
         return version(versionAt(time, offset));
     }
 
-    private int versionAt(long time, long offset) {
+    /** How many changes happened before a record. */
+    int versionAt(long time, long offset) {
         int low = 0;
         int high = changes.size();
         while (low < high) {

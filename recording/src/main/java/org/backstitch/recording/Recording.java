@@ -1,18 +1,12 @@
 package org.backstitch.recording;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.backstitch.elf.ElfFile;
@@ -41,9 +35,6 @@ import org.backstitch.unwind.machine.StackDump;
  * record that is not a sample.
  */
 public final class Recording implements AutoCloseable {
-    /** How many batches may be under way for each thread: enough that none waits, few enough that memory stays bounded. */
-    private static final int BATCHES_PER_THREAD = 3;
-
     private final PerfFile file;
     private final Arena arena;
     private final RecordingOptions options;
@@ -156,42 +147,49 @@ public final class Recording implements AutoCloseable {
         run(workers, results, options.threads(), progress);
     }
 
-    private <R> void run(
-            Supplier<BatchWorker<R>> workers, ResultConsumer<R> results, int threads, LongConsumer progress)
-            throws IOException {
+    private void start() {
         if (processed) {
             throw new IllegalStateException("a recording's samples can be processed once");
         }
         processed = true;
+    }
+
+    private <R> void run(
+            Supplier<BatchWorker<R>> workers, ResultConsumer<R> results, int threads, LongConsumer progress)
+            throws IOException {
+        start();
         SampleOrder order = new SampleOrder(file, index, !options.mergeDeferred());
         List<Crew<R>> crews = new ArrayList<>();
         for (int i = 0; i < threads; i++) {
             crews.add(new Crew<>(new SampleResolver(file, index, options, symbols), workers.get()));
         }
-        if (threads == 1) {
-            Crew<R> only = crews.getFirst();
-            long done = 0;
-            for (long[] batch = order.next(); batch != null; batch = order.next()) {
-                results.accept(only.work(batch));
-                done += batch.length;
-                progress.accept(done);
-            }
-        } else {
-            runInParallel(order, crews, results, progress);
-        }
+        new BatchRunner<long[], R>(order::next, batch -> batch.length, results, progress).run(crews);
         for (Crew<R> crew : crews) {
-            summary.add(crew.resolver.summary());
+            summary.add(crew.summary);
             file.anomalies().addAll(crew.resolver.anomalies());
         }
         index.deferred().countRecords(summary.stitches());
     }
 
     /** A resolver and the worker that takes what it resolves; in one thread at a time. */
-    private record Crew<R>(SampleResolver resolver, BatchWorker<R> worker) {
-        R work(long[] offsets) throws IOException {
+    private static final class Crew<R> implements BatchRunner.Worker<long[], R> {
+        private final SampleResolver resolver;
+        private final BatchWorker<R> worker;
+        private final RecordingSummary summary = new RecordingSummary();
+
+        Crew(SampleResolver resolver, BatchWorker<R> worker) {
+            this.resolver = resolver;
+            this.worker = worker;
+        }
+
+        @Override
+        public R work(long[] offsets) throws IOException {
             for (long offset : offsets) {
                 ResolvedSample sample = resolver.resolve(offset);
                 if (sample != null) {
+                    if (!sample.isLateRecord()) {
+                        summary.count(sample.size(), sample.userStop(), sample.deferral());
+                    }
                     worker.sample(sample);
                 }
             }
@@ -199,71 +197,15 @@ public final class Recording implements AutoCloseable {
         }
     }
 
-    /** A batch under way, and how many samples are done when it is. */
-    private record Batch<R>(Future<R> result, long done) {}
-
-    private <R> void runInParallel(
-            SampleOrder order, List<Crew<R>> crews, ResultConsumer<R> results, LongConsumer progress)
-            throws IOException {
-        ArrayDeque<Crew<R>> idle = new ArrayDeque<>(crews);
-        ArrayDeque<Batch<R>> underWay = new ArrayDeque<>();
-        long submitted = 0;
-        try (ExecutorService threads = Executors.newFixedThreadPool(crews.size())) {
-            try {
-                for (long[] batch = order.next(); batch != null; batch = order.next()) {
-                    long[] offsets = batch;
-                    Future<R> result = threads.submit(() -> {
-                        Crew<R> crew = take(idle);
-                        try {
-                            return crew.work(offsets);
-                        } finally {
-                            give(idle, crew);
-                        }
-                    });
-                    submitted += batch.length;
-                    underWay.add(new Batch<>(result, submitted));
-                    if (underWay.size() >= crews.size() * BATCHES_PER_THREAD) {
-                        deliver(underWay.remove(), results, progress);
-                    }
-                }
-                while (!underWay.isEmpty()) {
-                    deliver(underWay.remove(), results, progress);
-                }
-            } finally {
-                threads.shutdownNow();
-            }
-        }
+    /** What an {@link CallchainInjector} works on; a recording's samples can be processed once, by this or otherwise. */
+    RecordingIndex startInjection() {
+        start();
+        return index;
     }
 
-    private static <R> Crew<R> take(ArrayDeque<Crew<R>> idle) {
-        synchronized (idle) {
-            return idle.removeLast();
-        }
-    }
-
-    private static <R> void give(ArrayDeque<Crew<R>> idle, Crew<R> crew) {
-        synchronized (idle) {
-            idle.addLast(crew);
-        }
-    }
-
-    private static <R> void deliver(Batch<R> batch, ResultConsumer<R> results, LongConsumer progress)
-            throws IOException {
-        try {
-            results.accept(batch.result.get());
-            progress.accept(batch.done);
-        } catch (ExecutionException e) {
-            switch (e.getCause()) {
-                case IOException io -> throw io;
-                case UncheckedIOException io -> throw io;
-                case RuntimeException failure -> throw failure;
-                case Error error -> throw error;
-                case null, default -> throw new IllegalStateException(e);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        }
+    /** What was asked for. */
+    RecordingOptions options() {
+        return options;
     }
 
     /** The account of what was processed; complete when {@link #process} or {@link #forEach} has returned. */

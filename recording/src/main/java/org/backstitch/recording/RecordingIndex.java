@@ -10,6 +10,7 @@ import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.RecordType;
+import org.backstitch.perf.SampleCursor;
 import org.backstitch.perf.SampleId;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.AddressSpace;
@@ -231,6 +232,12 @@ final class RecordingIndex {
         return process == null ? AddressSpace.EMPTY : process.at(time, offset);
     }
 
+    /** A number that changes whenever a mapping of a process does. */
+    long spaceVersion(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? 0 : process.versionAt(time, offset);
+    }
+
     /** What a process was doing with its program when a record was written. */
     ProcessHistory.Program program(int pid, long time, long offset) {
         ProcessHistory process = processes.get(pid);
@@ -246,6 +253,12 @@ final class RecordingIndex {
     /** The kernel's text. */
     KernelMap kernel() {
         return kernel;
+    }
+
+    /** What {@link DeferredIndex#find} says of the late callchain that a sample asks for. */
+    long lateRecord(SampleCursor sample, LateRequest request) {
+        long time = timed ? sample.time() : 0;
+        return deferred.find(sample.pid(), sample.tid(), request.name(), time, sample.offset());
     }
 
     /** The late callchains. */

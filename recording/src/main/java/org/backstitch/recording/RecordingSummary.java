@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Map;
 import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.deferred.Deferral;
 import org.backstitch.unwind.deferred.StitchCounts;
 
 /** What came of a recording: how many samples and frames, why user chains end, what became of late callchains. */
@@ -15,11 +16,11 @@ public final class RecordingSummary {
 
     RecordingSummary() {}
 
-    void count(ResolvedSample sample) {
+    void count(int sampleFrames, StopReason userStop, Deferral deferral) {
         samples++;
-        frames += sample.size();
-        userStops.merge(sample.userStop(), 1L, Long::sum);
-        stitches.count(sample.deferral());
+        frames += sampleFrames;
+        userStops.merge(userStop, 1L, Long::sum);
+        stitches.count(deferral);
     }
 
     void add(RecordingSummary other) {

@@ -1,6 +1,7 @@
 package org.backstitch.recording;
 
 import java.util.Arrays;
+import org.backstitch.perf.CallchainContext;
 import org.backstitch.unwind.FrameOrigin;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.deferred.Deferral;
@@ -32,7 +33,24 @@ public final class ResolvedSample {
     StopReason userStop = StopReason.NONE;
     Deferral deferral = Deferral.NO;
 
-    static final int EXACT = 0x80;
+    /** What the marks of the next frames say about where they are: a number of {@link #CONTEXTS}, in its place. */
+    private int context;
+
+    /** A frame's mark: how the walk came to it in the lowest bits, its context above them, whether it is exact in the highest. */
+    private static final int EXACT = 0x80;
+
+    private static final int CONTEXT_SHIFT = 4;
+    private static final int CONTEXT_MASK = 7;
+    private static final int ORIGIN_MASK = 0xf;
+
+    private static final long[] CONTEXTS = {
+        CallchainContext.KERNEL,
+        CallchainContext.USER,
+        CallchainContext.HYPERVISOR,
+        CallchainContext.GUEST,
+        CallchainContext.GUEST_KERNEL,
+        CallchainContext.GUEST_USER
+    };
 
     ResolvedSample() {}
 
@@ -118,7 +136,12 @@ public final class ResolvedSample {
 
     /** How the walk came to frame {@code index}. */
     public FrameOrigin origin(int index) {
-        return FrameOrigin.of(marks[index] & 0x7f);
+        return FrameOrigin.of(marks[index] & ORIGIN_MASK);
+    }
+
+    /** The marker that stands before frame {@code index} and its like in a recorded callchain: a value of {@link CallchainContext}. */
+    public long context(int index) {
+        return CONTEXTS[marks[index] >> CONTEXT_SHIFT & CONTEXT_MASK];
     }
 
     /** Why the user part ends. */
@@ -139,6 +162,16 @@ public final class ResolvedSample {
         deferral = Deferral.NO;
     }
 
+    /** Says where the frames are that are added from here on; a marker that is none of {@link #CONTEXTS} stands for the kernel. */
+    void enter(long marker) {
+        context = 0;
+        for (int i = 0; i < CONTEXTS.length; i++) {
+            if (CONTEXTS[i] == marker) {
+                context = i << CONTEXT_SHIFT;
+            }
+        }
+    }
+
     void add(long ip, Frame place, boolean exact, int originCode) {
         if (frames == ips.length) {
             ips = Arrays.copyOf(ips, frames * 2);
@@ -147,7 +180,7 @@ public final class ResolvedSample {
         }
         ips[frames] = ip;
         places[frames] = place;
-        marks[frames] = (byte) ((exact ? EXACT : 0) | originCode);
+        marks[frames] = (byte) ((exact ? EXACT : 0) | context | originCode);
         frames++;
     }
 }

@@ -6,7 +6,6 @@ import java.util.List;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.perf.PerfEvent;
-import org.backstitch.perf.PerfEventAttr;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.PerfRegisters;
@@ -43,7 +42,8 @@ final class SampleResolver {
     private final List<PerfEvent> events;
     private final SampleCursor sample;
     private final RecordCursor records;
-    private final FrameNamer namer;
+    private final @Nullable FrameNamer namer;
+    private final LateRequest request;
     private final UserUnwinder unwinder = new UserUnwinder();
     private final Registers registers = new Registers();
     private final StackDump stack = new StackDump();
@@ -51,16 +51,29 @@ final class SampleResolver {
     private final MemorySegment segment;
     private final ResolvedSample result = new ResolvedSample();
     private final Anomalies anomalies = new Anomalies();
-    private final RecordingSummary summary = new RecordingSummary();
+
+    /** Whether kernel and user part are bounded each by itself, rather than together. */
+    private final boolean separateParts;
 
     SampleResolver(PerfFile file, RecordingIndex index, RecordingOptions options, SymbolStore symbols) {
+        this(file, index, options, new FrameNamer(symbols, index.kernel()), false);
+    }
+
+    private SampleResolver(
+            PerfFile file,
+            RecordingIndex index,
+            RecordingOptions options,
+            @Nullable FrameNamer namer,
+            boolean separateParts) {
         this.file = file;
         this.index = index;
         this.options = options;
         this.events = file.events();
         this.sample = file.samples();
         this.records = file.records(new Anomalies());
-        this.namer = new FrameNamer(symbols, index.kernel());
+        this.namer = namer;
+        this.separateParts = separateParts;
+        this.request = new LateRequest(file, options);
         this.segment = file.bytes().segment();
     }
 
@@ -69,14 +82,40 @@ final class SampleResolver {
         return anomalies;
     }
 
-    /** The account of what was resolved. */
-    RecordingSummary summary() {
-        return summary;
+    /**
+     * A resolver for those who want addresses and no names, and whose user parts may serve several samples: each part of a callchain
+     * may have as many frames as both together.
+     */
+    static SampleResolver ofParts(PerfFile file, RecordingIndex index, RecordingOptions options) {
+        return new SampleResolver(file, index, options, null, true);
+    }
+
+    private Frame kernelFrame(long address) {
+        return namer == null ? Frame.NAMELESS : namer.kernelFrame(address);
+    }
+
+    private Frame userFrame(AddressSpace space, long address) {
+        return namer == null ? Frame.NAMELESS : namer.userFrame((int) result.pid, space, address);
+    }
+
+    /** How many more user frames there may be. */
+    private int userRoom() {
+        return options.maxStack() - (separateParts ? result.frames - result.kernelFrames : result.frames);
     }
 
     /** Resolves the sample (or late callchain) at an offset; null if it cannot be read, which is counted. */
     @Nullable
     ResolvedSample resolve(long offset) {
+        return resolve(offset, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param late whether a user part that is not recorded with the sample is wanted: one that has to be unwound, or came late
+     */
+    @Nullable
+    ResolvedSample resolve(long offset, boolean late) {
         records.moveBefore(offset);
         if (!records.next()) {
             return null;
@@ -92,18 +131,17 @@ final class SampleResolver {
         readIdentity(offset);
         long when = index.isTimed() ? sample.time() : offset;
         AddressSpace space = index.space((int) result.pid, when, offset);
-        boolean unwinds = sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
-        addRecorded(space, when, offset, unwinds);
-        if (options.join() == JoinPolicy.RFC2017 && asksAsIn2017()) {
-            addDeferred(space, result.event, when, offset);
+        boolean unwinds = unwinds(sample);
+        addRecorded(space, unwinds);
+        if (late && request.read(sample)) {
+            addDeferred(space);
         }
-        if (unwinds) {
+        if (late && unwinds) {
             addUnwound(space, when, offset);
         }
         if (sample.callchainLength() == 0 && !unwinds && result.frames == 0 && sample.has(SampleType.IP)) {
             addSingle(space);
         }
-        summary.count(result);
         return result;
     }
 
@@ -127,24 +165,27 @@ final class SampleResolver {
         return sample.cpuMode() == RecordMisc.CPU_MODE_KERNEL;
     }
 
-    private boolean hasStackRegisters() {
-        return sample.hasUserRegister(PerfRegisters.IP)
+    /** Whether the user part of a sample is to be unwound: it has what that takes. */
+    static boolean unwinds(SampleCursor sample) {
+        return sample.userRegisterAbi() == PerfRegisters.ABI_64
+                && sample.hasUserRegister(PerfRegisters.IP)
                 && sample.hasUserRegister(PerfRegisters.SP)
                 && sample.has(SampleType.STACK_USER);
     }
 
     /** The frames that the kernel recorded: its own part, and the user part where it is not to be unwound. */
-    private void addRecorded(AddressSpace space, long when, long offset, boolean unwinds) {
+    private void addRecorded(AddressSpace space, boolean unwinds) {
         int length = sample.callchainLength();
         boolean user = !isInKernel();
+        result.enter(user ? CallchainContext.USER : CallchainContext.KERNEL);
         boolean first = true;
         for (int i = 0; i < length; i++) {
             long word = sample.callchain(i);
             if (word == CallchainContext.USER_DEFERRED) {
-                addDeferred(space, i + 1 < length ? sample.callchain(i + 1) : 0, when, offset);
                 return;
             }
             if (CallchainContext.isMarker(word)) {
+                result.enter(word);
                 user = word == CallchainContext.USER || word == CallchainContext.GUEST_USER;
                 first = true;
                 if (user && !unwinds) {
@@ -167,42 +208,27 @@ final class SampleResolver {
         if (result.frames >= options.maxStack()) {
             return false;
         }
-        result.add(ip, namer.kernelFrame(exact ? ip : ip - 1), exact, 0);
+        result.add(ip, kernelFrame(exact ? ip : ip - 1), exact, 0);
         result.kernelFrames++;
         return true;
     }
 
     private boolean addRecordedUser(AddressSpace space, long ip, boolean exact) {
-        if (result.frames >= options.maxStack()) {
+        if (userRoom() <= 0) {
             result.userStop = StopReason.MAX_STACK;
             return false;
         }
         result.userStop = StopReason.RECORDED;
-        result.add(ip, namer.userFrame((int) result.pid, space, exact ? ip : ip - 1), exact, 0);
+        result.add(ip, userFrame(space, exact ? ip : ip - 1), exact, 0);
         return true;
     }
 
-    /** Under the RFC of 2017 a sample asks by its event's attribute; it has no user part of its own then. */
-    private boolean asksAsIn2017() {
-        PerfEvent event = result.event < 0 ? null : events.get(result.event);
-        if (event == null || (event.attr().flags() & PerfEventAttr.FLAG_DELAYED_USER_CALLCHAIN) == 0) {
-            return false;
-        }
-        for (int i = 0; i < sample.callchainLength(); i++) {
-            if (sample.callchain(i) == CallchainContext.USER) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void addDeferred(AddressSpace space, long cookie, long when, long offset) {
+    private void addDeferred(AddressSpace space) {
         result.userStop = StopReason.NONE;
         if (!options.mergeDeferred()) {
             return;
         }
-        long found =
-                index.deferred().find((int) result.pid, (int) result.tid, cookie, index.isTimed() ? when : 0, offset);
+        long found = index.lateRecord(sample, request);
         result.deferral = DeferredIndex.deferral(found);
         if (found < 0) {
             return;
@@ -215,9 +241,11 @@ final class SampleResolver {
 
     private void addLate(AddressSpace space, PerfRecord.CallchainDeferred late) {
         result.userStop = StopReason.RECORDED;
+        result.enter(CallchainContext.USER);
         boolean first = true;
         for (long ip : late.addresses()) {
             if (CallchainContext.isMarker(ip)) {
+                first = true;
                 continue;
             }
             if (!addRecordedUser(space, ip, first)) {
@@ -228,7 +256,7 @@ final class SampleResolver {
     }
 
     private void addUnwound(AddressSpace space, long when, long offset) {
-        int room = options.maxStack() - result.frames;
+        int room = userRoom();
         if (room <= 0) {
             result.userStop = StopReason.MAX_STACK;
             return;
@@ -240,8 +268,9 @@ final class SampleResolver {
         stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
         chain.limit(room);
         unwinder.unwind(space, registers, stack, chain);
+        result.enter(CallchainContext.USER);
         for (int i = 0; i < chain.size(); i++) {
-            Frame place = namer.userFrame((int) result.pid, space, chain.lookupPc(i));
+            Frame place = userFrame(space, chain.lookupPc(i));
             FrameOrigin origin = chain.origin(i);
             result.add(chain.pc(i), place, chain.isExact(i), origin.code());
         }
@@ -259,9 +288,7 @@ final class SampleResolver {
 
     /** Hands out what a sample's user stack would be unwound from, if it has that. */
     void giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
-        boolean unwinds =
-                sample.moveTo(offset) && sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
-        if (unwinds) {
+        if (sample.moveTo(offset) && unwinds(sample)) {
             readRegisters();
             stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
             long when = index.isTimed() ? sample.time() : offset;
@@ -287,7 +314,7 @@ final class SampleResolver {
         if (isInKernel()) {
             addKernel(ip, true);
         } else {
-            result.add(ip, namer.userFrame((int) result.pid, space, ip), true, 0);
+            result.add(ip, userFrame(space, ip), true, 0);
             result.userStop = StopReason.RECORDED;
         }
     }

@@ -108,6 +108,19 @@ public final class DeferredIndex {
         counts.countRecords(total, unclaimed, duplicate);
     }
 
+    /** The offsets of the records that no sample was given so far, in ascending order. Duplicates are not among them. */
+    public long[] unclaimed() {
+        long[] offsets = new long[claimed.length];
+        int count = 0;
+        for (int i = 0; i < claimed.length; i++) {
+            if (claimed[i] == 0) {
+                offsets[count++] = records.offset(i);
+            }
+        }
+        Arrays.sort(offsets, 0, count);
+        return Arrays.copyOf(offsets, count);
+    }
+
     private int findNear(int tid, long cookie, long time, long offset) {
         int after = records.firstAfter(tid, time, offset);
         for (int distance = 0; distance < NEIGHBOURS; distance++) {
