@@ -3,6 +3,7 @@ package org.backstitch.fuzz;
 import java.util.Arrays;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.elf.ElfFile;
+import org.backstitch.fixtures.SyntheticElf;
 
 /**
  * A shared object around call frame information that a fuzzer has made up: code at {@link #TEXT}, {@code .eh_frame} at {@link #EH_FRAME},

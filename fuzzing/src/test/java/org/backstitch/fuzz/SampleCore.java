@@ -3,6 +3,7 @@ package org.backstitch.fuzz;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import org.backstitch.fixtures.SyntheticElf;
 
 /** A small core file as the kernel writes them ({@code fs/binfmt_elf.c}): one thread, one mapped file, a binary in memory, a stack. */
 final class SampleCore {

@@ -276,9 +276,25 @@ final class FrameStep implements DwarfExpression.Machine {
         }
     }
 
-    /** Applies a register's rule; false if the walk cannot go on without it. */
+    /**
+     * Applies a register's rule; false if the walk cannot go on without it.
+     *
+     * @throws MalformedInputException if the walk needs what an invalid expression should have given
+     */
     private boolean apply(RegisterRule rule, int register) {
         boolean essential = register == RIP || register == RSP;
+        try {
+            return apply(rule, register, essential);
+        } catch (MalformedInputException e) {
+            if (essential) {
+                throw e;
+            }
+            caller.forget(register);
+            return true;
+        }
+    }
+
+    private boolean apply(RegisterRule rule, int register, boolean essential) {
         switch (rule) {
             case RegisterRule.Undefined() -> {
                 caller.forget(register);

@@ -182,6 +182,18 @@ class CallFrameInterpreterTest {
         assertEquals(256, allowed.row().registers().tailMap(17, true).size());
     }
 
+    /** An extended length that the section has no room for: nothing behind it can be found, and the walk over entries ends. */
+    @Test
+    void endsWithALengthThatIsCutOff() {
+        byte[] cut = HexFormat.of().parseHex("ffffffff10000000");
+        CallFrameInfo info = new CallFrameInfo(
+                Bytes.of(cut, "test"), 0, CallFrameInfo.Flavor.EH_FRAME, 0, 0, vaddr -> OptionalLong.empty());
+        CallFrameInfo.EntryCursor entries = info.entries();
+        assertThrows(MalformedInputException.class, entries::next);
+        assertFalse(entries.next());
+        assertEquals(1, new FdeIndex(info).malformed());
+    }
+
     @Test
     void findsEntriesWhereverTheyOverlap() {
         CallFrameInfo info = section("", "");
