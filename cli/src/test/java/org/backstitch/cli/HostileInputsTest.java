@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Supplier;
+import org.backstitch.bytes.Bytes;
 import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.fixtures.Fixtures;
 import org.backstitch.perf.PerfFile;
@@ -42,9 +43,13 @@ class HostileInputsTest {
     Path directory;
 
     /** What a file can suffer: the name is for messages. */
-    private record Damage(String name, byte[] content) {
-        Damage {
-            content = content.clone();
+    private record Damage(String name, Bytes bytes) {
+        Damage(String name, byte[] content) {
+            this(name, Bytes.of(content, name));
+        }
+
+        byte[] content() {
+            return bytes.copy(0, (int) bytes.size());
         }
     }
 
@@ -86,7 +91,10 @@ class HostileInputsTest {
         assertFalse(said.contains("not enough memory"), where);
         assertFalse(said.contains("\tat "), where);
         if (status == ExitStatus.UNUSABLE) {
-            assertEquals(1, said.lines().filter(line -> line.startsWith("backstitch: ")).count(), where);
+            assertEquals(
+                    1,
+                    said.lines().filter(line -> line.startsWith("backstitch: ")).count(),
+                    where);
         }
         return status.code();
     }
@@ -127,7 +135,11 @@ class HostileInputsTest {
                 Files.write(file, damage.content());
                 String what = file.getFileName() + " " + damage.name();
                 int status = run(
-                        what, "script", "--symfs", recording.symfs().toString(), recording.data().toString());
+                        what,
+                        "script",
+                        "--symfs",
+                        recording.symfs().toString(),
+                        recording.data().toString());
                 assertEquals(0, status, what);
             }
             Files.write(file, whole);
@@ -145,7 +157,12 @@ class HostileInputsTest {
         assertTrue(done > 2, "dumps of which something could be used: " + done);
         Path good = Files.write(directory.resolve("core"), core);
         for (Damage damage : damages(Files.readAllBytes(vmlinux), 4, 62)) {
-            run(damage.name(), "kernel", good.toString(), "--vmlinux", write(damage).toString());
+            run(
+                    damage.name(),
+                    "kernel",
+                    good.toString(),
+                    "--vmlinux",
+                    write(damage).toString());
         }
     }
 
@@ -199,9 +216,10 @@ class HostileInputsTest {
         });
         Files.write(path, whole);
         ByteArrayOutputStream err = new ByteArrayOutputStream();
-        ExitStatus status = new CommandRunner(commands, Session.of(new ByteArrayOutputStream(), err))
-                .run("read", path.toString());
+        ExitStatus status =
+                new CommandRunner(commands, Session.of(new ByteArrayOutputStream(), err)).run("read", path.toString());
         assertEquals(ExitStatus.UNUSABLE, status);
-        assertEquals("backstitch: an input file was truncated while it was read\n", err.toString(StandardCharsets.UTF_8));
+        assertEquals(
+                "backstitch: an input file was truncated while it was read\n", err.toString(StandardCharsets.UTF_8));
     }
 }

@@ -118,7 +118,8 @@ public final class ExtentMap {
                 from = below.getKey();
             }
             Map.Entry<Long, Long> next = covered.ceilingEntry(from);
-            while (next != null && (Long.compareUnsigned(next.getKey(), to) <= 0 || next.getKey() == to + 1 && to != -1)) {
+            while (next != null
+                    && (Long.compareUnsigned(next.getKey(), to) <= 0 || next.getKey() == to + 1 && to != -1)) {
                 to = Long.compareUnsigned(next.getValue(), to) > 0 ? next.getValue() : to;
                 covered.remove(next.getKey());
                 next = covered.ceilingEntry(from);

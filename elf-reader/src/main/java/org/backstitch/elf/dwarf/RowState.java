@@ -1,5 +1,6 @@
 package org.backstitch.elf.dwarf;
 
+import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -68,7 +69,7 @@ final class RowState {
         if (rule == rule(register)) {
             return true;
         }
-        TreeMap<Integer, Long> own = ownOthers();
+        Map<Integer, Long> own = ownOthers();
         if (rule == UNSPECIFIED) {
             own.remove(register);
         } else {
@@ -77,7 +78,7 @@ final class RowState {
         return own.size() <= MAX_OTHERS;
     }
 
-    private TreeMap<Integer, Long> ownOthers() {
+    private Map<Integer, Long> ownOthers() {
         TreeMap<Integer, Long> own = others;
         if (own == null || othersShared) {
             own = own == null ? new TreeMap<>() : new TreeMap<>(own);

@@ -86,7 +86,9 @@ public final class Inflation {
      * bytes are malformed.
      */
     public static MalformedInputException refused(Bytes source, String what, RuntimeException e) {
-        return e instanceof MalformedInputException malformed ? malformed : source.malformed(0, what + ": " + reason(e));
+        return e instanceof MalformedInputException malformed
+                ? malformed
+                : source.malformed(0, what + ": " + reason(e));
     }
 
     private static String reason(Exception e) {

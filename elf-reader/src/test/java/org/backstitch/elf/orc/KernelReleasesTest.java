@@ -72,9 +72,15 @@ class KernelReleasesTest {
     /** {@code include/linux/build-salt.h}. */
     @Test
     void theBuildSaltOfANote() {
-        assertEquals("6.12", find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Linux", 0x100, "6.12.3-amd64"))));
-        assertEquals("none", find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Linux", 0x101, "6.12.3-amd64"))));
-        assertEquals("none", find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Xen", 0x100, "6.12.3-amd64"))));
+        assertEquals(
+                "6.12",
+                find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Linux", 0x100, "6.12.3-amd64"))));
+        assertEquals(
+                "none",
+                find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Linux", 0x101, "6.12.3-amd64"))));
+        assertEquals(
+                "none",
+                find(new SyntheticElf(ET_EXEC).segment(PT_NOTE, 4, 0x1000, note("Xen", 0x100, "6.12.3-amd64"))));
     }
 
     /** Plain entries are the same in four formats: which one it is matters for others of the same kernel, and the release decides. */

@@ -86,16 +86,18 @@ class WalkDifferentialTest {
                 return expected;
             }
             Map<Integer, Long> caller = ((NaiveStep.Result.Caller) result).registers();
+            long callerPc = caller.getOrDefault(RIP, 0L);
+            long callerSp = caller.getOrDefault(RSP, 0L);
             exact = function.signalFrame();
-            if (caller.get(RIP) == 0 && !exact) {
+            if (callerPc == 0 && !exact) {
                 expected.stop = StopReason.END_OF_STACK;
                 return expected;
             }
-            if (caller.get(RIP).equals(frame.get(RIP)) && caller.get(RSP).equals(frame.get(RSP))) {
+            if (callerPc == pc && callerSp == frame.getOrDefault(RSP, 0L)) {
                 expected.stop = StopReason.NO_PROGRESS;
                 return expected;
             }
-            boolean repeats = !states.add(List.of(caller.get(RIP), caller.get(RSP), caller.getOrDefault(RBP, -1L)));
+            boolean repeats = !states.add(List.of(callerPc, callerSp, caller.getOrDefault(RBP, -1L)));
             boolean leftOver = !exact && table.usesAny(vaddr, CALLER_SAVED);
             expected.mayEndEarlier |= repeats || expected.frames.size() > 1 && leftOver;
             if (expected.frames.size() == FRAMES) {

@@ -22,8 +22,7 @@ class WalkLimitsTest {
     private static final long MAPPED = MadeUpProcess.BIAS + Function.TEXT;
 
     private static void walk(List<CfaInstruction> program, byte[] stack, Callchain chain) {
-        Function function = new Function(
-                program, List.of(), 1, -8, false, CfiAssembler.Pointers.PC_RELATIVE_4, false);
+        Function function = new Function(program, List.of(), 1, -8, false, CfiAssembler.Pointers.PC_RELATIVE_4, false);
         AddressSpace space = AddressSpace.of(List.of(new Mapping(
                 MAPPED,
                 MAPPED + Function.TEXT_SIZE,
