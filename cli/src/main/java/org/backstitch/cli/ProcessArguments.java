@@ -30,7 +30,7 @@ final class ProcessArguments {
         StackWriter writer = StackWriter.of(json, session.out());
         UserUnwinder unwinder = new UserUnwinder();
         Callchain chain = new Callchain()
-                .limit(arguments.number("--max-stack", Callchain.UNLIMITED, 1, Callchain.UNLIMITED))
+                .limit(arguments.number("--max-stack", Callchain.UNLIMITED, 1, Integer.MAX_VALUE))
                 .recordRegisters(arguments.has("--registers"));
         Map<StopReason, Integer> stops = new EnumMap<>(StopReason.class);
         long frames = 0;

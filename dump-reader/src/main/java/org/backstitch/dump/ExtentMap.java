@@ -70,6 +70,12 @@ public final class ExtentMap {
         /** Disjoint pieces by their start. */
         private final TreeMap<Long, Extent> pieces = new TreeMap<>(Long::compareUnsigned);
 
+        /**
+         * What the pieces cover, neighbours joined: the last address by the first. A dump may describe the same memory over and over;
+         * so each description costs what it adds.
+         */
+        private final TreeMap<Long, Long> covered = new TreeMap<>(Long::compareUnsigned);
+
         /** A builder of an empty map. */
         public Builder() {}
 
@@ -78,20 +84,47 @@ public final class ExtentMap {
          * would reach beyond the end of the address space is left out.
          */
         public Builder addBehind(long address, Bytes bytes) {
-            long end = address + clip(address, bytes.size());
+            long size = clip(address, bytes.size());
+            if (size == 0) {
+                return this;
+            }
+            long end = address + size;
             long at = address;
             while (at != end) {
-                Map.Entry<Long, Extent> below = pieces.floorEntry(at);
-                if (below != null && below.getValue().contains(at, 1)) {
-                    at = clamp(below.getValue(), end);
+                Map.Entry<Long, Long> below = covered.floorEntry(at);
+                if (below != null && Long.compareUnsigned(at, below.getValue()) <= 0) {
+                    boolean beyond = Long.compareUnsigned(below.getValue(), end - 1) >= 0;
+                    at = beyond ? end : below.getValue() + 1;
                     continue;
                 }
-                Map.Entry<Long, Extent> next = pieces.higherEntry(at);
-                long until = next == null || !isBelow(next.getKey(), end, address) ? end : next.getKey();
+                Long next = covered.higherKey(at);
+                long until = next == null || !isBelow(next, end, address) ? end : next;
                 pieces.put(at, new Extent(at, bytes.slice(at - address, until - at)));
                 at = until;
             }
+            cover(address, end - 1);
             return this;
+        }
+
+        /** Everything from {@code first} to {@code last} is covered from now on. */
+        private void cover(long first, long last) {
+            long from = first;
+            long to = last;
+            Map.Entry<Long, Long> below = covered.floorEntry(first);
+            if (below != null && Long.compareUnsigned(first, below.getValue()) <= 0) {
+                from = below.getKey();
+                to = Long.compareUnsigned(below.getValue(), to) > 0 ? below.getValue() : to;
+            } else if (below != null && below.getValue() == first - 1) {
+                from = below.getKey();
+            }
+            Map.Entry<Long, Long> next = covered.ceilingEntry(from);
+            while (next != null
+                    && (Long.compareUnsigned(next.getKey(), to) <= 0 || next.getKey() == to + 1 && to != -1)) {
+                to = Long.compareUnsigned(next.getValue(), to) > 0 ? next.getValue() : to;
+                covered.remove(next.getKey());
+                next = covered.ceilingEntry(from);
+            }
+            covered.put(from, to);
         }
 
         /** Adds the bytes from {@code address} on; they replace what earlier descriptions say of the same addresses. */
@@ -114,6 +147,7 @@ public final class ExtentMap {
                 covered = pieces.ceilingEntry(address);
             }
             pieces.put(address, new Extent(address, bytes.slice(0, size)));
+            cover(address, end - 1);
             return this;
         }
 
@@ -121,11 +155,6 @@ public final class ExtentMap {
             if (end != 0 && old.contains(end, 1)) {
                 pieces.put(end, old.part(end, old.size()));
             }
-        }
-
-        /** The end of {@code extent}, but not beyond {@code end}, which may be 0 for the end of the address space. */
-        private static long clamp(Extent extent, long end) {
-            return extent.contains(end - 1, 1) ? end : extent.address() + extent.size();
         }
 
         /** Whether {@code candidate} lies below {@code end}, both being at or above {@code start}; {@code end} may have wrapped to 0. */

@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.Random;
 import org.backstitch.bytes.Bytes;
 import org.junit.jupiter.api.Test;
@@ -113,5 +115,25 @@ class ExtentMapTest {
                 assertNotNull(map.at(extent.address() + extent.size() - 1));
             }
         }
+    }
+
+    /** Half of the headers describe a piece each, the other half all of them again: each costs what it adds. */
+    @Test
+    void describingTheSameMemoryOverAndOverIsCheap() {
+        int pieces = 30_000;
+        Bytes all = filled(3 * pieces, 7);
+        ExtentMap map = assertTimeout(Duration.ofSeconds(10), () -> {
+            ExtentMap.Builder builder = new ExtentMap.Builder();
+            for (int i = 0; i < pieces; i++) {
+                builder.addBehind(3L * i, filled(1, 1));
+            }
+            for (int i = 0; i < pieces; i++) {
+                builder.addBehind(0, all);
+            }
+            return builder.build();
+        });
+        assertEquals(2 * pieces, map.extents().size());
+        assertEquals(1, at(map, 3L * pieces - 3));
+        assertEquals(7, at(map, 3L * pieces - 1));
     }
 }

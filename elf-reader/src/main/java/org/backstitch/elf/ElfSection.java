@@ -187,7 +187,8 @@ public final class ElfSection {
 
     private Bytes inflate(Bytes compressed, Inflation.Codec codec, long claimedSize, Bytes raw) {
         // A claim beyond the limit is no reason to refuse: only what really comes out counts.
-        long limit = Long.compareUnsigned(claimedSize, inflationLimit) < 0 ? claimedSize : inflationLimit;
+        long most = Math.min(inflationLimit, Inflation.allowance(compressed.size()));
+        long limit = Long.compareUnsigned(claimedSize, most) < 0 ? claimedSize : most;
         Bytes inflated = Inflation.inflate(compressed, codec, file.source() + "(" + label() + ")", limit);
         if (inflated.size() != claimedSize) {
             throw raw.malformed(

@@ -126,9 +126,16 @@ record FileHeader(
         return events;
     }
 
+    /** An id is a file descriptor that perf had open: {@code fs.nr_open} bounds them. */
+    private static final int MAX_IDS = 1 << 30;
+
     /** The 64-bit ids from {@code start} to the end of {@code bytes}; a rest of less than eight bytes is ignored, as perf does. */
     static long[] ids(Bytes bytes, long start) {
-        long[] ids = new long[Math.toIntExact((bytes.size() - start) / 8)];
+        long count = (bytes.size() - start) / 8;
+        if (count > MAX_IDS) {
+            throw bytes.malformed(start, count + " event ids, more than there can be");
+        }
+        long[] ids = new long[(int) count];
         for (int i = 0; i < ids.length; i++) {
             ids[i] = bytes.i64(start + 8L * i);
         }

@@ -11,8 +11,11 @@ import org.backstitch.unwind.machine.X86_64;
  * thread-safe.
  */
 public final class Callchain {
-    /** No bound on the number of frames. */
-    public static final int UNLIMITED = Integer.MAX_VALUE;
+    /**
+     * No bound on the number of frames but the one that every chain has: 2<sup>24</sup>, more than a stack of 128 MiB can hold. A hostile
+     * table can make up frames that no stack holds.
+     */
+    public static final int UNLIMITED = 1 << 24;
 
     private static final int EXACT = 0x80;
 
@@ -41,7 +44,7 @@ public final class Callchain {
         if (frames < 1) {
             throw new IllegalArgumentException("a chain of at most " + frames + " frames");
         }
-        maxFrames = frames;
+        maxFrames = Math.min(frames, UNLIMITED);
         return this;
     }
 

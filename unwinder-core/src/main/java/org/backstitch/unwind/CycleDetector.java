@@ -9,6 +9,12 @@ import org.backstitch.unwind.machine.Registers;
  * remembered, and replaced after 1, 2, 4, … such steps; one that comes back is found after at most three rounds.
  */
 final class CycleDetector {
+    /**
+     * After so many steps that did not move the stack pointer up there is no progress, whatever the states are: a register that counts
+     * would make each of them new. Real chains have one such step for each signal on a stack of its own.
+     */
+    static final int MOST_STANDING = 1 << 16;
+
     private final Registers remembered = new Registers();
     private int rememberedFrames;
     private int steps;
@@ -25,11 +31,14 @@ final class CycleDetector {
      *
      * @param state the registers after the step
      * @param frames how many frames the chain had before the step
-     * @return how many of them were there before the state came up first, or -1 if it is new
+     * @return how many of them were there before the state came up first; all of them after too many such steps; -1 otherwise
      */
     int standing(Registers state, int frames) {
         if (steps > 0 && remembered.sameAs(state)) {
             return rememberedFrames;
+        }
+        if (steps == MOST_STANDING) {
+            return frames;
         }
         if (++steps >= nextReplacement) {
             nextReplacement *= 2;

@@ -214,10 +214,11 @@ final class FrameStep implements DwarfExpression.Machine {
             case UnwindRule.RBP_AT_CFA -> restore(RBP, cfa + UnwindRule.rbpOffset(rule));
             case UnwindRule.RBP_AT_BASE -> restore(RBP, frame.get(base) + UnwindRule.rbpOffset(rule));
             case UnwindRule.RBP_AT_RBP -> {
-                if (!frame.isKnown(RBP)) {
-                    return unknown();
+                if (frame.isKnown(RBP)) {
+                    restore(RBP, frame.get(RBP) + UnwindRule.rbpOffset(rule));
+                } else {
+                    caller.forget(RBP); // it is not needed yet
                 }
-                restore(RBP, frame.get(RBP) + UnwindRule.rbpOffset(rule));
             }
             default -> caller.forget(RBP);
         }
@@ -276,9 +277,25 @@ final class FrameStep implements DwarfExpression.Machine {
         }
     }
 
-    /** Applies a register's rule; false if the walk cannot go on without it. */
+    /**
+     * Applies a register's rule; false if the walk cannot go on without it.
+     *
+     * @throws MalformedInputException if the walk needs what an invalid expression should have given
+     */
     private boolean apply(RegisterRule rule, int register) {
         boolean essential = register == RIP || register == RSP;
+        try {
+            return apply(rule, register, essential);
+        } catch (MalformedInputException e) {
+            if (essential) {
+                throw e;
+            }
+            caller.forget(register);
+            return true;
+        }
+    }
+
+    private boolean apply(RegisterRule rule, int register, boolean essential) {
         switch (rule) {
             case RegisterRule.Undefined() -> {
                 caller.forget(register);
@@ -401,6 +418,18 @@ final class FrameStep implements DwarfExpression.Machine {
     @Override
     public boolean isReadable(long address, int length) {
         return stack.isReadable(address, length) || beyond != null && beyond.isReadable(address, length);
+    }
+
+    @Override
+    public long read(long address, int length) {
+        if (isReadable(address, Long.BYTES)) {
+            return readLong(address) & -1L >>> Long.SIZE - length * Byte.SIZE;
+        }
+        // At the end of a dump, which may be shorter than a word.
+        if (stack.isReadable(address, length)) {
+            return stack.read(address, length);
+        }
+        return DwarfExpression.Machine.super.read(address, length);
     }
 
     @Override

@@ -263,6 +263,8 @@ final class CompressedCore implements PhysicalMemory {
     private static int unsnap(byte[] packed, byte[] page) throws IOException {
         try (SnappyCompressorInputStream in = new SnappyCompressorInputStream(new ByteArrayInputStream(packed))) {
             return in.readNBytes(page, 0, page.length);
+        } catch (RuntimeException e) {
+            throw new IOException("snappy: " + e.getMessage(), e); // what it throws at some broken input
         }
     }
 }

@@ -112,11 +112,16 @@ public final class CallFrameInfo {
         Optional<Long> vaddr = EhFrameHeader.find(elf).map(EhFrameHeader::frameVaddr);
         return vaddr.flatMap(elf::bytesFrom).map(rest -> {
             CallFrameInfo open = new CallFrameInfo(rest, vaddr.get(), Flavor.EH_FRAME, 0, 0, memoryOf(elf));
-            // Without a section header only its terminator says where the section ends.
-            EntryCursor entries = open.entries();
+            // Without a section header only its terminator says where the section ends, or the first length that cannot
+            // be.
             long end = 0;
-            while (entries.next() && entries.offset() == end) {
-                end = entries.next;
+            try {
+                EntryCursor entries = open.entries();
+                while (entries.next() && entries.offset() == end) {
+                    end = entries.next;
+                }
+            } catch (MalformedInputException e) {
+                // What lies before it can be used.
             }
             return new CallFrameInfo(rest.slice(0, end), vaddr.get(), Flavor.EH_FRAME, 0, 0, memoryOf(elf));
         });
@@ -195,12 +200,12 @@ public final class CallFrameInfo {
                 long length = section.u32(offset);
                 idOffset = offset + 4;
                 extended = length == EXTENDED_LENGTH;
+                next = section.size(); // unless the length can be believed
                 if (extended) {
                     length = section.i64(idOffset);
                     idOffset += 8;
                 }
                 if (!section.contains(idOffset, length)) {
-                    next = section.size();
                     throw section.malformed(
                             offset, "an entry of 0x%x bytes, longer than the rest of the section".formatted(length));
                 }

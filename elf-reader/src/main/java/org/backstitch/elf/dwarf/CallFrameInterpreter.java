@@ -47,6 +47,9 @@ public final class CallFrameInterpreter {
     private int rememberedCount;
 
     private CommonInformationEntry cie;
+    /** What {@code DW_CFA_restore} goes back to: nothing, as long as the CIE itself is executed. */
+    private RowState initial;
+
     private Bytes section;
     private long position;
     private long programEnd;
@@ -66,6 +69,7 @@ public final class CallFrameInterpreter {
     static RowState initialState(CommonInformationEntry cie) {
         CallFrameInterpreter interpreter = new CallFrameInterpreter();
         interpreter.cie = cie;
+        interpreter.initial = new RowState();
         interpreter.section = cie.info.section();
         interpreter.position = cie.programStart;
         interpreter.programEnd = cie.programEnd;
@@ -83,7 +87,8 @@ public final class CallFrameInterpreter {
     public void start(FrameDescriptionEntry fde) {
         cie = fde.cie();
         section = cie.info.section();
-        state.copyFrom(cie.initialState);
+        initial = cie.initialState;
+        state.copyFrom(initial);
         rememberedCount = 0;
         position = fde.programStart;
         programEnd = fde.programEnd;
@@ -232,7 +237,7 @@ public final class CallFrameInterpreter {
                 return false;
             }
             case DW_CFA_restore -> {
-                state.setRule(low, cie.initialState.rule(low));
+                setWord(at, low, initial.rule(low));
                 return false;
             }
             default -> {
@@ -274,7 +279,7 @@ public final class CallFrameInterpreter {
             case DW_CFA_val_offset_sf -> setRule(at, register(), VAL_OFFSET, sleb128() * cie.dataAlignment());
             case DW_CFA_restore_extended -> {
                 int register = register();
-                state.setRule(register, cie.initialState.rule(register));
+                setWord(at, register, initial.rule(register));
             }
             case DW_CFA_undefined -> setRule(at, register(), UNDEFINED, 0);
             case DW_CFA_same_value -> setRule(at, register(), SAME_VALUE, 0);
@@ -313,7 +318,13 @@ public final class CallFrameInterpreter {
         if (rule >> RowState.KIND_BITS != operand) {
             throw section.malformed(at, "an offset of more than 60 bits");
         }
-        state.setRule(register, rule);
+        setWord(at, register, rule);
+    }
+
+    private void setWord(long at, int register, long rule) {
+        if (!state.setRule(register, rule)) {
+            throw section.malformed(at, "rules for more than " + RowState.MAX_OTHERS + " uncommon registers");
+        }
     }
 
     private void remember(long at) {

@@ -17,6 +17,7 @@ public final class FdeIndex {
     private final CallFrameInfo info;
     private final long[] starts;
     private final long[] offsets;
+    private final long[] ends;
     /** The highest end of this entry and of all before it: how far back a search may have to look. */
     private final long[] highestEnds;
 
@@ -43,6 +44,7 @@ public final class FdeIndex {
         }
         starts = new long[count];
         offsets = new long[count];
+        ends = new long[count];
         highestEnds = new long[count];
         long highest = 0;
         for (int i = 0; i < count; i++) {
@@ -50,6 +52,7 @@ public final class FdeIndex {
             starts[i] = collector.starts[from];
             offsets[i] = collector.offsets[from];
             long end = collector.ends[from];
+            ends[i] = end;
             highest = Long.compareUnsigned(end, highest) > 0 ? end : highest;
             highestEnds[i] = highest;
         }
@@ -150,9 +153,8 @@ public final class FdeIndex {
             }
         }
         for (int i = low - 1; i >= 0 && Long.compareUnsigned(highestEnds[i], vaddr) > 0; i--) {
-            FrameDescriptionEntry fde = fde(i);
-            if (fde.covers(vaddr)) {
-                return fde;
+            if (Long.compareUnsigned(ends[i], vaddr) > 0) {
+                return fde(i);
             }
         }
         return null;

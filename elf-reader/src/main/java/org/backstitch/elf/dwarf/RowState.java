@@ -1,5 +1,6 @@
 package org.backstitch.elf.dwarf;
 
+import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,12 @@ final class RowState {
     static final int DENSE = 17;
     static final long NO_EXPRESSION = -1;
 
+    /**
+     * How many registers beyond the general ones may have rules at once. The psABI (table 3.36) and its extensions number 129 of them; a
+     * state that is remembered over and over must not grow with the file.
+     */
+    static final int MAX_OTHERS = 256;
+
     int cfaRegister;
     long cfaOffset;
     /** Offset in the section of the CFA's expression (at its length), or {@link #NO_EXPRESSION}; the register and offset stay beside it. */
@@ -33,12 +40,17 @@ final class RowState {
     @Nullable
     TreeMap<Integer, Long> others;
 
+    /** Whether another state has the same map: then it is copied before it changes. */
+    private boolean othersShared;
+
     void copyFrom(RowState that) {
         cfaRegister = that.cfaRegister;
         cfaOffset = that.cfaOffset;
         cfaExpression = that.cfaExpression;
         System.arraycopy(that.rules, 0, rules, 0, DENSE);
-        others = that.others == null ? null : new TreeMap<>(that.others);
+        others = that.others;
+        othersShared = true;
+        that.othersShared = true;
     }
 
     long rule(int register) {
@@ -48,18 +60,31 @@ final class RowState {
         return others == null ? UNSPECIFIED : others.getOrDefault(register, (long) UNSPECIFIED);
     }
 
-    void setRule(int register, long rule) {
+    /** Sets a register's rule; false if no more registers can have one. */
+    boolean setRule(int register, long rule) {
         if (register < DENSE) {
             rules[register] = rule;
-            return;
+            return true;
         }
-        if (others == null) {
-            others = new TreeMap<>();
+        if (rule == rule(register)) {
+            return true;
         }
+        Map<Integer, Long> own = ownOthers();
         if (rule == UNSPECIFIED) {
-            others.remove(register);
+            own.remove(register);
         } else {
-            others.put(register, rule);
+            own.put(register, rule);
         }
+        return own.size() <= MAX_OTHERS;
+    }
+
+    private Map<Integer, Long> ownOthers() {
+        TreeMap<Integer, Long> own = others;
+        if (own == null || othersShared) {
+            own = own == null ? new TreeMap<>() : new TreeMap<>(own);
+            others = own;
+            othersShared = false;
+        }
+        return own;
     }
 }

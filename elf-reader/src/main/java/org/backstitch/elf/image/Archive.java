@@ -17,6 +17,7 @@ import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.internal.BytesInputStream;
 import org.backstitch.elf.internal.GrowingBuffer;
+import org.backstitch.elf.internal.Inflation;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -233,13 +234,16 @@ final class Archive {
             }
         } catch (IOException e) {
             throw broken(e);
+        } catch (RuntimeException e) {
+            throw Inflation.refused(bytes, "the archive cannot be read", e);
         }
     }
 
     private void walkTar(InputStream member, String name, Visitor visitor) throws IOException {
         InputStream plain = name.equals(DATA) ? member : decompress(member, name);
-        long streamLimit =
-                Math.multiplyExact(Math.min(limit, Long.MAX_VALUE / STREAM_LIMIT_FACTOR), STREAM_LIMIT_FACTOR);
+        long streamLimit = Math.min(
+                Math.multiplyExact(Math.min(limit, Long.MAX_VALUE / STREAM_LIMIT_FACTOR), STREAM_LIMIT_FACTOR),
+                Inflation.allowance(bytes.size()));
         try (TarArchiveInputStream tar = new TarArchiveInputStream(new LimitedStream(plain, streamLimit))) {
             for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
                 String path = normalize(entry.getName());

@@ -80,7 +80,10 @@ final class BzImage {
         // The build appends the unpacked length, as gzip itself does (scripts/Makefile.lib, size_append).
         Bytes compressed = compression == Compression.GZIP ? payload : payload.slice(0, length - 4);
         Bytes vmlinux = Inflation.inflate(
-                compressed, compression::open, image.source() + "(" + compression.label() + ")", limit);
+                compressed,
+                compression::open,
+                image.source() + "(" + compression.label() + ")",
+                Math.min(limit, Inflation.allowance(length)));
         long expected = payload.u32(length - 4);
         if ((vmlinux.size() & 0xffff_ffffL) != expected) {
             throw payload.malformed(

@@ -72,7 +72,7 @@ public final class DebugFiles {
                         data,
                         Inflation::xz,
                         elf.bytes().source() + "(" + MINI_DEBUG_INFO + ")",
-                        ElfFile.DEFAULT_INFLATION_LIMIT)));
+                        Math.min(ElfFile.DEFAULT_INFLATION_LIMIT, Inflation.allowance(data.size())))));
     }
 
     /**

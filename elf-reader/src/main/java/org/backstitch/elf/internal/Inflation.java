@@ -21,6 +21,12 @@ public final class Inflation {
 
     private static final int ZSTD_WINDOW_LOG_MAX = 27;
 
+    /** How many bytes may come out whatever went in. */
+    private static final long FREE_BYTES = 64L << 20;
+
+    /** How many bytes may come out for each one that goes in, beyond those; debug information comes to ten, a kernel to five. */
+    private static final long MAX_RATIO = 256;
+
     private Inflation() {}
 
     /** Opens the decompressed form of a stream. */
@@ -60,10 +66,32 @@ public final class Inflation {
             throw compressed.malformed(0, name + " inflates to " + e.getMessage());
         } catch (IOException e) {
             throw compressed.malformed(0, name + " cannot be decompressed: " + reason(e));
+        } catch (RuntimeException e) {
+            throw refused(compressed, name + " cannot be decompressed", e);
         }
     }
 
-    private static String reason(IOException e) {
+    /**
+     * How many bytes may be made of {@code compressed} ones at most: memory is bounded by what a file really holds. Not for dumps of
+     * memory, which may be zero for the most part.
+     */
+    public static long allowance(long compressed) {
+        return compressed > (Long.MAX_VALUE - FREE_BYTES) / MAX_RATIO
+                ? Long.MAX_VALUE
+                : FREE_BYTES + MAX_RATIO * compressed;
+    }
+
+    /**
+     * What is to be thrown when a decoder fails on bytes that a stranger wrote, be it with an exception that it does not declare: then the
+     * bytes are malformed.
+     */
+    public static MalformedInputException refused(Bytes source, String what, RuntimeException e) {
+        return e instanceof MalformedInputException malformed
+                ? malformed
+                : source.malformed(0, what + ": " + reason(e));
+    }
+
+    private static String reason(Exception e) {
         String message = e.getMessage();
         return message != null ? message : e.getClass().getSimpleName();
     }

@@ -7,9 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.junit.jupiter.api.Test;
@@ -40,7 +43,10 @@ class CallFrameInterpreterTest {
     }
 
     private static CallFrameInterpreter run(String program) {
-        CallFrameInfo info = section("", program);
+        return start(section("", program));
+    }
+
+    private static CallFrameInterpreter start(CallFrameInfo info) {
         CallFrameInfo.EntryCursor entries = info.entries();
         assertTrue(entries.next() && entries.isCie() && entries.next());
         CallFrameInterpreter rows = new CallFrameInterpreter();
@@ -135,6 +141,57 @@ class CallFrameInterpreterTest {
                 assertFalse(rows.rowEnd() < rows.rowStart());
             }
         });
+    }
+
+    /** There is nothing yet that a CIE could go back to: its DW_CFA_restore takes the rule away, as in libgcc. */
+    @Test
+    void restoresNothingInACommonEntry() {
+        CallFrameInterpreter rows = start(section("8602 8302 c6 0603", "41"));
+        assertTrue(rows.nextRow());
+        assertEquals(CallFrameInterpreter.UNSPECIFIED, rows.ruleKind(6));
+        assertEquals(CallFrameInterpreter.UNSPECIFIED, rows.ruleKind(3));
+        assertEquals(CallFrameInterpreter.OFFSET, rows.ruleKind(16));
+    }
+
+    /** What is restored is what was remembered, of vector registers too, and changes on one side do not show on the other. */
+    @Test
+    void remembersUncommonRegisters() {
+        // undefined r17; remember; undefined r18; | restore_extended r17; | restore_state
+        CallFrameInterpreter rows = run("0711 0a 0712 41 0611 41 0b");
+        List<Set<Integer>> registers = new ArrayList<>();
+        while (rows.nextRow()) {
+            registers.add(rows.row().registers().tailMap(17, true).keySet());
+        }
+        assertEquals(List.of(Set.of(17, 18), Set.of(18), Set.of(17)), registers);
+    }
+
+    /** A thousand states with ten thousands of registers each would take gigabytes. */
+    @Test
+    void boundsWhatItRemembers() {
+        StringBuilder program = new StringBuilder();
+        for (int register = 17; register < 17 + 257; register++) {
+            program.append("07%02x%02x".formatted(register & 0x7f | 0x80, register >> 7));
+        }
+        CallFrameInterpreter rows = run(program.toString());
+        MalformedInputException refusal = assertThrows(MalformedInputException.class, rows::nextRow);
+        assertEquals("rules for more than 256 uncommon registers", refusal.reason());
+        // One fewer is allowed, and remembering them over and over is cheap.
+        String most = program.substring(6) + "0a".repeat(1024) + "0b".repeat(1024);
+        CallFrameInterpreter allowed = run(most);
+        assertTrue(allowed.nextRow());
+        assertEquals(256, allowed.row().registers().tailMap(17, true).size());
+    }
+
+    /** An extended length that the section has no room for: nothing behind it can be found, and the walk over entries ends. */
+    @Test
+    void endsWithALengthThatIsCutOff() {
+        byte[] cut = HexFormat.of().parseHex("ffffffff10000000");
+        CallFrameInfo info = new CallFrameInfo(
+                Bytes.of(cut, "test"), 0, CallFrameInfo.Flavor.EH_FRAME, 0, 0, vaddr -> OptionalLong.empty());
+        CallFrameInfo.EntryCursor entries = info.entries();
+        assertThrows(MalformedInputException.class, entries::next);
+        assertFalse(entries.next());
+        assertEquals(1, new FdeIndex(info).malformed());
     }
 
     @Test

@@ -231,6 +231,18 @@ class ElfImageTest {
                 MalformedInputException.class, () -> ElfImage.open(deb, Optional.of("nothing"), 10), "too much passes");
     }
 
+    /** A few kilobytes that unpack to more than any kernel does: what is taken depends on what the file holds, not on the bound only. */
+    @Test
+    void stopsWhereNoKernelCompressesSoWell() {
+        byte[] zeros = new byte[80 << 20];
+        byte[] bomb = bzImage(1, withLength(com.github.luben.zstd.Zstd.compress(zeros), zeros.length), "1");
+        assertTrue(bomb.length < 20_000);
+        MalformedInputException e = assertThrows(
+                MalformedInputException.class,
+                () -> ElfImage.open(Bytes.of(bomb, "test"), Optional.empty(), ElfImage.DEFAULT_LIMIT));
+        assertTrue(e.reason().contains("inflates to more than"), e::reason);
+    }
+
     /** Whatever is flipped or cut, the answer is an image or a {@link MalformedInputException}. */
     @ParameterizedTest
     @ValueSource(

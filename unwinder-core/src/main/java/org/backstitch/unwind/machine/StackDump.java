@@ -80,6 +80,23 @@ public final class StackDump implements Memory {
         return segment.get(WORD, offset + (wanted - address));
     }
 
+    /**
+     * The {@code size} bytes at an address, zero-extended.
+     *
+     * @param size 1 to 8
+     * @throws IllegalArgumentException if {@code isReadable(wanted, size)} does not hold
+     */
+    public long read(long wanted, int size) {
+        if (!isReadable(wanted, size)) {
+            throw new IllegalArgumentException("0x%x is not in the dump".formatted(wanted));
+        }
+        long value = 0;
+        for (int i = 0; i < size; i++) {
+            value |= (segment.get(ValueLayout.JAVA_BYTE, offset + (wanted - address) + i) & 0xffL) << i * Byte.SIZE;
+        }
+        return value;
+    }
+
     @Override
     public Absence absence(long wanted) {
         return Absence.NOT_RECORDED;

@@ -1,6 +1,7 @@
 package org.backstitch.unwind.table;
 
 import org.backstitch.bytes.Cursor;
+import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.DwarfExpression;
 import org.jspecify.annotations.Nullable;
 
@@ -47,11 +48,17 @@ record CfaPattern(int base, long offset, Form form, long addend) {
      * Recognises an expression.
      *
      * @param cfaOnStack whether the expression starts with the CFA on its stack, which these shapes leave alone
-     * @return null if it is of none of the shapes
-     * @throws org.backstitch.bytes.MalformedInputException if it ends within an operation
+     * @return null if it is of none of the shapes; one that ends within an operation is of none, and whoever evaluates it will say so
      */
     static @Nullable CfaPattern of(DwarfExpression expression, boolean cfaOnStack) {
-        Cursor in = expression.code().cursor(0);
+        try {
+            return recognise(expression.code().cursor(0), cfaOnStack);
+        } catch (MalformedInputException e) {
+            return null;
+        }
+    }
+
+    private static @Nullable CfaPattern recognise(Cursor in, boolean cfaOnStack) {
         if (!in.hasRemaining()) {
             return null;
         }

@@ -212,7 +212,9 @@ public final class CfiUnwindInfo implements UnwindInfo {
             }
         } catch (MalformedInputException e) {
             // From here to the end of the entry nothing is known, and the table says so.
-            sink.row(rows.rowStart(), UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
+            if (Long.compareUnsigned(rows.rowStart(), end) < 0) {
+                sink.row(rows.rowStart(), UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
+            }
         }
         sink.end(end);
     }
