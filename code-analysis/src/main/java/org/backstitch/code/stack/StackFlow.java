@@ -1,0 +1,459 @@
+package org.backstitch.code.stack;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Follows one function from its entry through every instruction that control can reach, until what is known in front of each does not
+ * change any more: a fixpoint over {@link StackState}s.
+ *
+ * <p>States are kept only where paths can meet; {@link #visit} runs through the code between once more and shows each instruction's. Control
+ * is followed into other regions unless they are functions of their own. What leads there comes in three ranks: what the code says for
+ * certain; the way behind calls that may not return; and, where a region has parts that neither leads to, states that somebody assumes.
+ * A lower rank never changes what a higher one found.
+ *
+ * <p>One object serves any number of functions, one after the other; not thread-safe.
+ */
+public final class StackFlow {
+    /** Knows, or assumes, the state at places that nothing is seen to lead to. */
+    public interface Assumptions {
+        /** Fills in the state in front of an instruction; returns false if it has none. */
+        boolean assume(int instruction, StateBuilder state);
+    }
+
+    /** Is shown the state in front of each instruction that is reached. */
+    public interface Visitor {
+        /**
+         * @param instruction its index
+         * @param state in front of it; valid during the call only
+         * @param assumed whether only an assumption leads there
+         */
+        void visit(int instruction, StackState state, boolean assumed);
+    }
+
+    /** A state's record in the pool: whether it is only assumed, the call that it lies directly behind (or -1), how often it was followed. */
+    private static final int ASSUMED = 0;
+
+    private static final int BEHIND = 1;
+    private static final int VISITS = 2;
+    private static final int STATE = 3;
+    private static final int STRIDE = STATE + StackState.STRIDE;
+
+    /** How often one place may change before it is taken for unknown: far above what any real loop needs. */
+    private static final int MOST_VISITS = 64;
+
+    private static final int MOST_RESTARTS = 200;
+
+    private static final long RETURN_ADDRESS = Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, 8);
+
+    private final DecodedCode code;
+    private final LandingPads pads;
+    private final JumpTables jumpTables;
+    private final Map<Integer, int[]> resolved = new HashMap<>();
+    private final StackState state = new StackState();
+    private final StackState scratch = new StackState();
+    private final StackState meeting = new StackState();
+    private final StateBuilder builder = new StateBuilder(state);
+    private final BitSet reached = new BitSet();
+
+    /** For each instruction where states meet, the number of its record; 0 for none. */
+    private final int[] records;
+
+    private long[] pool = new long[STRIDE * 64];
+    private int[] leaders = new int[64];
+    private int leaderCount;
+    private final InstructionQueue strong = new InstructionQueue();
+    private final InstructionQueue weak = new InstructionQueue();
+    private boolean assuming;
+    private boolean restart;
+    private int region;
+    private int unresolvedJumps;
+
+    /**
+     * @param code its calls are decided
+     * @param pads where control goes on exceptions
+     */
+    public StackFlow(DecodedCode code, LandingPads pads) {
+        this.code = code;
+        this.pads = pads;
+        this.jumpTables = new JumpTables(code);
+        this.records = new int[code.size() + 1];
+        for (int i = 0; i < pads.size(); i++) {
+            int pad = code.find(pads.pad(i));
+            if (pad >= 0) {
+                code.setTarget(pad);
+            }
+        }
+    }
+
+    /** The instructions of a module, decoded and with its calls decided: what the constructor needs. */
+    public static DecodedCode prepare(DecodedCode code) {
+        Returns.decide(code);
+        return code;
+    }
+
+    /** Whether an instruction was reached by any analysis so far. */
+    public boolean isReached(int instruction) {
+        return reached.get(instruction);
+    }
+
+    /** How many indirect jumps inside of functions could not be followed so far. */
+    public int unresolvedJumps() {
+        return unresolvedJumps;
+    }
+
+    /**
+     * Analyses a region from its entry, if it is a function, and from what is assumed of the parts of it that are not reached so.
+     *
+     * @param assumptions for those parts; null to leave them
+     */
+    public void analyze(int region, @Nullable Assumptions assumptions) {
+        this.region = region;
+        for (int restarts = 0; ; restarts++) {
+            clear();
+            restart = false;
+            if (code.regions().isFunction(region)) {
+                enter();
+            }
+            run();
+            if (assumptions != null && !restart) {
+                assumeRest(assumptions);
+            }
+            if (!restart || restarts == MOST_RESTARTS) {
+                return;
+            }
+        }
+    }
+
+    /** Shows the state in front of every instruction that the last analysis reached, in the order of the code. */
+    public void visit(Visitor visitor) {
+        Arrays.sort(leaders, 0, leaderCount);
+        for (int i = 0; i < leaderCount; i++) {
+            int instruction = leaders[i];
+            int record = records[instruction] * STRIDE;
+            boolean assumed = pool[record + ASSUMED] != 0;
+            state.load(pool, record + STATE);
+            int end = code.first(code.regionOf(instruction) + 1);
+            do {
+                visitor.visit(instruction, state, assumed);
+                instruction = step(instruction, end);
+            } while (instruction >= 0 && records[instruction] == 0);
+        }
+    }
+
+    /** Executes an instruction on the state; returns the one behind it if control gets there and no record of its own is needed. */
+    private int step(int instruction, int end) {
+        long word = code.word(instruction);
+        state.apply(word);
+        int next = instruction + 1;
+        if ((word & Effect.MORE) != 0) {
+            word = code.word(next++);
+            state.apply(word);
+        }
+        if (next >= end) {
+            return -1;
+        }
+        switch (Effect.operation(word)) {
+            case Effect.CALL, Effect.CALL_INDIRECT -> {
+                if (isCallOfNext(word, next)) {
+                    state.apply(RETURN_ADDRESS);
+                } else if (Effect.width(word) == Returns.ALWAYS) {
+                    state.call();
+                } else {
+                    return -1;
+                }
+            }
+            case Effect.BRANCH -> {
+                if (Effect.width(word) == 1) {
+                    state.assumeEqual();
+                }
+            }
+            default -> {
+                if (Effect.operation(word) >= Effect.FIRST_CONTROL) {
+                    return -1;
+                }
+            }
+        }
+        return next;
+    }
+
+    /** Position-independent code of old calls the next instruction to learn its own address. */
+    private static boolean isCallOfNext(long word, int next) {
+        return Effect.operation(word) == Effect.CALL && Effect.n(word) == next;
+    }
+
+    private void clear() {
+        for (int i = 0; i < leaderCount; i++) {
+            records[leaders[i]] = 0;
+        }
+        leaderCount = 0;
+        strong.clear();
+        weak.clear();
+        assuming = false;
+    }
+
+    private void enter() {
+        ModuleCode.Part part = code.module().partAt(code.regions().start(region));
+        if (part != null && part.isLinkageTable()) {
+            enterStubs(part);
+            return;
+        }
+        state.enter();
+        lead(code.first(region), -1);
+    }
+
+    /** A linkage table is entered at each of its stubs, except for the one that the others jump to. */
+    private void enterStubs(ModuleCode.Part part) {
+        for (int i = code.first(region); i < code.first(region + 1); i++) {
+            int offset = code.place(i) - part.place();
+            int operation = Effect.operation(code.word(i));
+            boolean stub = offset % 16 == 0 || offset % 8 == 0 && operation == Effect.JUMP_MEMORY;
+            if (stub && Effect.length(code.word(i)) > 0 && !(offset == 0 && part.name().equals(".plt"))) {
+                state.enter();
+                lead(i, -1);
+            }
+        }
+    }
+
+    private void run() {
+        while (!restart) {
+            if (!strong.isEmpty()) {
+                follow(strong.remove());
+            } else if (!weak.isEmpty()) {
+                follow(weak.remove());
+            } else {
+                return;
+            }
+        }
+    }
+
+    private void assumeRest(Assumptions assumptions) {
+        assuming = true;
+        int end = code.first(region + 1);
+        for (int i = code.first(region); i < end && !restart; i = code.next(i)) {
+            if (!reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
+                lead(i, -1);
+                run();
+            }
+        }
+    }
+
+    /** Room for one state behind the last record, for a copy. */
+    private int reserve() {
+        int at = (leaderCount + 1) * STRIDE;
+        if (at + STRIDE > pool.length) {
+            pool = Arrays.copyOf(pool, pool.length * 2);
+        }
+        return at;
+    }
+
+    private void follow(int leader) {
+        int record = records[leader] * STRIDE;
+        pool[record + VISITS]++;
+        if (pool[record + VISITS] > MOST_VISITS) {
+            state.forget();
+            state.save(pool, record + STATE);
+        }
+        state.load(pool, record + STATE);
+        int end = code.first(code.regionOf(leader) + 1);
+        int instruction = leader;
+        while (true) {
+            reached.set(instruction);
+            long word = code.word(instruction);
+            state.apply(word);
+            int next = instruction + 1;
+            if ((word & Effect.MORE) != 0) {
+                word = code.word(next++);
+                state.apply(word);
+            }
+            if (Effect.operation(word) >= Effect.FIRST_CONTROL && !control(instruction, word, next, end)) {
+                return;
+            }
+            if (next >= end) {
+                leaveRegion(instruction, next);
+                return;
+            }
+            if (code.isTarget(next) || records[next] != 0) {
+                lead(next, -1);
+                return;
+            }
+            instruction = next;
+        }
+    }
+
+    /** Does what an instruction of control does; returns whether control certainly gets to the next one. */
+    private boolean control(int instruction, long word, int next, int end) {
+        switch (Effect.operation(word)) {
+            case Effect.CALL, Effect.CALL_INDIRECT -> {
+                return call(instruction, word, next, end);
+            }
+            case Effect.BRANCH -> {
+                branch(instruction, word);
+                return true;
+            }
+            case Effect.JUMP -> jump(instruction, Effect.n(word));
+            case Effect.JUMP_REGISTER -> jumpTo(instruction, state.register(Effect.a(word)));
+            case Effect.JUMP_TABLE -> {
+                int b = Effect.b(word);
+                long base = b == Effect.NO_REGISTER ? Value.of(Value.MODULE, 0) : state.register(b);
+                jumpTo(
+                        instruction,
+                        Value.kind(base) == Value.MODULE
+                                ? Value.of(Value.TABLE_POINTER, Value.offset(base) + Effect.n(word))
+                                : Value.OTHER);
+            }
+            case Effect.TRAP -> {
+                if (next < end) {
+                    lead(next, instruction);
+                }
+            }
+            default -> {
+                // Control ends here, or leaves the module.
+            }
+        }
+        return false;
+    }
+
+    private boolean call(int instruction, long word, int next, int end) {
+        if (isCallOfNext(word, next) && next < end) {
+            state.apply(RETURN_ADDRESS);
+            return true;
+        }
+        state.call();
+        int pad = pads.of(code.place(instruction));
+        int landing = pad < 0 ? -1 : code.find(pad);
+        if (landing >= 0) {
+            lead(landing, -1);
+        }
+        if (Effect.width(word) == Returns.ALWAYS) {
+            return true;
+        }
+        if (Effect.width(word) != Returns.NEVER && next < end) {
+            lead(next, next - 1);
+        }
+        return false;
+    }
+
+    private void branch(int instruction, long word) {
+        int target = Effect.n(word);
+        boolean ifEqual = Effect.width(word) == 2;
+        if (target >= 0) {
+            if (ifEqual) {
+                scratch.copyFrom(state);
+                state.assumeEqual();
+                jump(instruction, target);
+                state.copyFrom(scratch);
+            } else {
+                jump(instruction, target);
+            }
+        }
+        if (Effect.width(word) == 1) {
+            state.assumeEqual();
+        }
+    }
+
+    private void jump(int instruction, int target) {
+        if (target < 0) {
+            return;
+        }
+        int other = code.regionOf(target);
+        if (other != code.regionOf(instruction)
+                && target == code.first(other)
+                && code.regions().isFunction(other)
+                && (state.isAtEntry() || code.isCalled(other))) {
+            return; // A tail call: the function is analysed for itself.
+        }
+        lead(target, -1);
+    }
+
+    private void leaveRegion(int instruction, int next) {
+        int from = code.regionOf(instruction);
+        int to = from + 1;
+        int end = code.place(instruction) + Effect.length(code.word(instruction));
+        if (to < code.regions().size() && code.regions().start(to) == end && next == code.first(to)) {
+            jump(instruction, next);
+        }
+    }
+
+    private void jumpTo(int instruction, long value) {
+        int kind = Value.kind(value);
+        if (kind == Value.MODULE) {
+            jump(instruction, code.find(Value.offset(value)));
+            return;
+        }
+        if (kind != Value.TABLE_TARGET && kind != Value.TABLE_POINTER) {
+            if (!state.isAtEntry()) {
+                unresolvedJumps++;
+            }
+            return;
+        }
+        int[] targets =
+                resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
+        for (int target : targets) {
+            if (!code.isTarget(target)) {
+                code.setTarget(target);
+                restart |= reached.get(target) && records[target] == 0;
+            }
+            jump(instruction, target);
+        }
+    }
+
+    /**
+     * The state leads to an instruction.
+     *
+     * @param behind the word of the call that it lies directly behind, if that may not return; or -1
+     */
+    private void lead(int target, int behind) {
+        code.setTarget(target);
+        if (records[target] == 0) {
+            addRecord(target, behind);
+            (behind >= 0 ? weak : strong).add(target);
+            return;
+        }
+        int record = records[target] * STRIDE;
+        int call = (int) pool[record + BEHIND];
+        if (assuming && pool[record + ASSUMED] == 0) {
+            return;
+        }
+        if (call == behind || !disagrees(record)) {
+            join(record, target);
+        } else if (behind >= 0) {
+            neverReturns(behind);
+        } else {
+            // What was taken to lie behind a call is another path's: the call does not return.
+            neverReturns(call);
+            restart = true;
+        }
+    }
+
+    private boolean disagrees(int record) {
+        meeting.load(pool, record + STATE);
+        return !meeting.agreesWith(state);
+    }
+
+    private void neverReturns(int call) {
+        code.setWord(call, Effect.withWidth(code.word(call) & ~(0x7fL << 20), Returns.NEVER));
+    }
+
+    private void join(int record, int target) {
+        if (state.joinInto(pool, record + STATE)) {
+            strong.add(target);
+        }
+    }
+
+    private void addRecord(int instruction, int behind) {
+        if (leaderCount == leaders.length) {
+            leaders = Arrays.copyOf(leaders, 2 * leaderCount);
+        }
+        int record = reserve();
+        leaders[leaderCount++] = instruction;
+        records[instruction] = leaderCount;
+        pool[record + ASSUMED] = assuming ? 1 : 0;
+        pool[record + BEHIND] = behind;
+        pool[record + VISITS] = 0;
+        state.save(pool, record + STATE);
+    }
+}

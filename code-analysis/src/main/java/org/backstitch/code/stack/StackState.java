@@ -1,0 +1,540 @@
+package org.backstitch.code.stack;
+
+import org.backstitch.unwind.machine.X86_64;
+
+/**
+ * What is known of the machine between two instructions: the sixteen general registers, and the slots of the frame that hold
+ * something that matters, each a {@link Value}.
+ *
+ * <p>A slot is known by its address, a value of kind {@link Value#CFA} or {@link Value#ALIGNED}. A slot that is not listed holds a value
+ * that has nothing to do with the frame, unless {@link #isLossy}. Mutable; belongs to one analysis.
+ */
+public final class StackState {
+    static final int REGISTERS = 16;
+    static final int MAX_SLOTS = 32;
+
+    /** How many words {@link #save} writes at most. */
+    static final int STRIDE = REGISTERS + 1 + 2 * MAX_SLOTS;
+
+    private static final long LOSSY = 1L << 32;
+    private static final int WORD = 8;
+
+    private final long[] registers = new long[REGISTERS];
+    private final long[] addresses = new long[MAX_SLOTS];
+    private final long[] values = new long[MAX_SLOTS];
+    private int slots;
+    private boolean lossy;
+
+    /** The registers of the last comparison; -1 for none that is known. */
+    private int comparedA = -1;
+
+    private int comparedB = -1;
+
+    StackState() {}
+
+    /** The state at the entry of a function: RSP is CFA - 8, where the return address lies; every other register is its own. */
+    void enter() {
+        for (int register = 0; register < REGISTERS; register++) {
+            registers[register] = Value.initial(register);
+        }
+        registers[X86_64.RSP] = Value.cfa(-WORD);
+        slots = 0;
+        lossy = false;
+        comparedA = -1;
+        put(Value.cfa(-WORD), Value.initial(X86_64.RIP));
+    }
+
+    /** The state that knows nothing. */
+    void forget() {
+        java.util.Arrays.fill(registers, Value.UNKNOWN);
+        slots = 0;
+        lossy = true;
+        comparedA = -1;
+    }
+
+    /** What a register holds: 0 to 15 by its DWARF number. */
+    public long register(int register) {
+        return registers[register];
+    }
+
+    void setRegister(int register, long value) {
+        registers[register] = value;
+    }
+
+    /** Whether something that matters may have been stored where it was not followed. */
+    public boolean isLossy() {
+        return lossy;
+    }
+
+    void setLossy(boolean lossy) {
+        this.lossy = lossy;
+    }
+
+    /** How many slots are listed. */
+    public int slotCount() {
+        return slots;
+    }
+
+    /** The address of a listed slot: a value of kind {@link Value#CFA} or {@link Value#ALIGNED}. */
+    public long slotAddress(int index) {
+        return addresses[index];
+    }
+
+    /** What a listed slot holds. */
+    public long slotValue(int index) {
+        return values[index];
+    }
+
+    /** What the eight bytes at an address hold. */
+    public long memory(long address) {
+        if (!Value.isFrame(address)) {
+            return address == Value.UNKNOWN ? Value.UNKNOWN : Value.OTHER;
+        }
+        int slot = find(address);
+        if (slot >= 0) {
+            return values[slot];
+        }
+        return lossy ? Value.UNKNOWN : Value.OTHER;
+    }
+
+    /** Whether the eight bytes at an address in the frame are listed. */
+    public boolean isTracked(long address) {
+        return find(address) >= 0;
+    }
+
+    /** The address of a slot that holds what {@code register} held at the entry, the highest; {@link Value#UNKNOWN} if none does. */
+    public long slotOf(int register) {
+        long wanted = Value.initial(register);
+        long found = Value.UNKNOWN;
+        for (int i = 0; i < slots; i++) {
+            if (values[i] == wanted && (found == Value.UNKNOWN || addresses[i] > found)) {
+                found = addresses[i];
+            }
+        }
+        return found;
+    }
+
+    /** Whether RSP and the callee-saved registers are as at the entry of a function: so is a tail call made. */
+    public boolean isAtEntry() {
+        if (registers[X86_64.RSP] != Value.cfa(-WORD)) {
+            return false;
+        }
+        for (int register = 0; register < REGISTERS; register++) {
+            if (Value.isCalleeSaved(register) && registers[register] != Value.initial(register)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private int find(long address) {
+        for (int i = 0; i < slots; i++) {
+            if (addresses[i] == address) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** Stores eight bytes at an address. What is not in the frame is taken not to change it. */
+    void store(long address, long value) {
+        if (!Value.isFrame(address)) {
+            if (address == Value.UNKNOWN && Value.isSaved(value)) {
+                lossy = true;
+            }
+            return;
+        }
+        erase(address, WORD);
+        if (Value.matters(value) || Value.kind(value) == Value.MODULE) {
+            put(address, value);
+        }
+    }
+
+    private void put(long address, long value) {
+        if (slots == MAX_SLOTS && !evict(value)) {
+            return;
+        }
+        addresses[slots] = address;
+        values[slots++] = value;
+    }
+
+    /** Makes room for a value that matters more than one that is there. */
+    private boolean evict(long value) {
+        if (!Value.isSaved(value)) {
+            return false;
+        }
+        for (int i = 0; i < slots; i++) {
+            if (!Value.isSaved(values[i])) {
+                remove(i);
+                return true;
+            }
+        }
+        lossy = true;
+        return false;
+    }
+
+    private void remove(int slot) {
+        slots--;
+        addresses[slot] = addresses[slots];
+        values[slot] = values[slots];
+    }
+
+    /** Forgets the slots that share a byte with {@code width} bytes at an address in the frame. */
+    void erase(long address, int width) {
+        for (int i = slots - 1; i >= 0; i--) {
+            if (Value.kind(addresses[i]) == Value.kind(address)) {
+                int distance = Value.offset(addresses[i]) - Value.offset(address);
+                if (distance > -WORD && distance < width) {
+                    remove(i);
+                }
+            }
+        }
+    }
+
+    /** Executes a word that control passes. */
+    void apply(long word) {
+        int a = Effect.a(word);
+        int b = Effect.b(word);
+        int n = Effect.n(word);
+        switch (Effect.operation(word)) {
+            case Effect.SET -> {
+                for (int mask = n; mask != 0; mask &= mask - 1) {
+                    registers[Integer.numberOfTrailingZeros(mask)] = Value.OTHER;
+                }
+            }
+            case Effect.MOVE -> registers[a] = registers[b];
+            case Effect.LEA -> registers[a] = Value.plus(registers[b], n);
+            case Effect.ADDRESS -> registers[a] = Value.of(Value.MODULE, n);
+            case Effect.LEA_INDEXED -> registers[a] = Value.matters(registers[b]) ? Value.UNKNOWN : Value.OTHER;
+            case Effect.ADD -> registers[a] = Value.plus(registers[a], n);
+            case Effect.CONSTANT -> registers[a] = Value.of(Value.CONSTANT, n);
+            case Effect.PUSH -> push(registers[a], WORD);
+            case Effect.PUSH_OTHER -> push(Value.OTHER, n);
+            case Effect.PUSH_MEMORY -> push(memory(Value.plus(registers[b], n)), WORD);
+            case Effect.POP -> {
+                long value = pop();
+                registers[a] = value;
+            }
+            case Effect.LOAD -> registers[a] = memory(Value.plus(registers[b], n));
+            case Effect.STORE -> store(Value.plus(registers[b], n), registers[a]);
+            case Effect.CLOBBER -> {
+                long address = Value.plus(registers[b], n);
+                if (Value.isFrame(address)) {
+                    erase(address, Effect.width(word));
+                }
+            }
+            case Effect.AND -> and(a, n);
+            case Effect.LEAVE -> {
+                registers[X86_64.RSP] = registers[X86_64.RBP];
+                registers[X86_64.RBP] = pop();
+            }
+            case Effect.ENTER -> {
+                push(registers[X86_64.RBP], WORD);
+                registers[X86_64.RBP] = registers[X86_64.RSP];
+                registers[X86_64.RSP] = Value.plus(registers[X86_64.RSP], -n);
+            }
+            case Effect.EXCHANGE -> {
+                long value = registers[a];
+                registers[a] = registers[b];
+                registers[b] = value;
+            }
+            case Effect.ADD_REGISTER -> addRegister(a, b);
+            case Effect.SUBTRACT_REGISTER -> subtractRegister(a, b);
+            case Effect.COMPARE -> {
+                comparedA = a;
+                comparedB = b;
+            }
+            case Effect.LOAD_TABLE_32 -> {
+                long table = registers[b];
+                registers[a] = Value.kind(table) == Value.MODULE
+                        ? Value.of(Value.TABLE_ENTRY, Value.offset(table))
+                        : Value.OTHER;
+            }
+            case Effect.LOAD_TABLE_64 -> loadPointer(a, b, n);
+            default -> {
+                // Nothing that matters.
+            }
+        }
+    }
+
+    private void loadPointer(int a, int b, int n) {
+        if (b == Effect.NO_REGISTER) {
+            registers[a] = Value.of(Value.TABLE_POINTER, n);
+        } else {
+            long table = registers[b];
+            // An array in the frame may hold anything, but compilers keep saved registers out of arrays.
+            registers[a] = Value.kind(table) == Value.MODULE
+                    ? Value.of(Value.TABLE_POINTER, Value.offset(table) + n)
+                    : Value.OTHER;
+        }
+    }
+
+    private void push(long value, int width) {
+        long rsp = Value.plus(registers[X86_64.RSP], -width);
+        registers[X86_64.RSP] = rsp;
+        if (width == WORD) {
+            store(rsp, value);
+        } else if (Value.isFrame(rsp)) {
+            erase(rsp, width);
+        }
+    }
+
+    private long pop() {
+        long value = memory(registers[X86_64.RSP]);
+        registers[X86_64.RSP] = Value.plus(registers[X86_64.RSP], WORD);
+        return value;
+    }
+
+    private void and(int a, int n) {
+        long value = registers[a];
+        if (Value.kind(value) == Value.CONSTANT) {
+            registers[a] = Value.of(Value.CONSTANT, Value.offset(value) & n);
+        } else if (Value.isFrame(value) || value == Value.UNKNOWN) {
+            registers[a] = a == X86_64.RSP || Value.isFrame(value) ? newPlace(a) : Value.UNKNOWN;
+        } else {
+            registers[a] = Value.OTHER;
+        }
+    }
+
+    private void addRegister(int a, int b) {
+        long left = registers[a];
+        long right = registers[b];
+        if (Value.kind(right) == Value.CONSTANT) {
+            registers[a] = Value.plus(left, Value.offset(right));
+        } else if (Value.kind(left) == Value.CONSTANT) {
+            registers[a] = Value.plus(right, Value.offset(left));
+        } else if (isEntryOf(left, right) || isEntryOf(right, left)) {
+            registers[a] = Value.of(Value.TABLE_TARGET, Value.offset(left));
+        } else {
+            moveBySomething(a, Value.matters(left) || Value.matters(right));
+        }
+    }
+
+    private static boolean isEntryOf(long entry, long table) {
+        return Value.kind(entry) == Value.TABLE_ENTRY
+                && Value.kind(table) == Value.MODULE
+                && Value.offset(entry) == Value.offset(table);
+    }
+
+    private void subtractRegister(int a, int b) {
+        long right = registers[b];
+        if (a == b) {
+            registers[a] = Value.of(Value.CONSTANT, 0);
+        } else if (Value.kind(right) == Value.CONSTANT) {
+            registers[a] = Value.plus(registers[a], -(long) Value.offset(right));
+        } else {
+            moveBySomething(a, Value.matters(registers[a]) || Value.matters(right));
+        }
+    }
+
+    private void moveBySomething(int a, boolean frame) {
+        if (a == X86_64.RSP) {
+            registers[a] = newPlace(a);
+        } else {
+            registers[a] = frame ? Value.UNKNOWN : Value.OTHER;
+        }
+    }
+
+    /**
+     * A new place in the frame, which {@code register} will point to. The old one is forgotten; if it is still needed, because RBP or
+     * another callee-saved register points to it, the new one cannot be told from it and is unknown.
+     */
+    private long newPlace(int register) {
+        for (int other = 0; other < REGISTERS; other++) {
+            if (other != register
+                    && (Value.isCalleeSaved(other) || other == X86_64.RSP)
+                    && Value.kind(registers[other]) == Value.ALIGNED) {
+                return Value.UNKNOWN;
+            }
+        }
+        for (int other = 0; other < REGISTERS; other++) {
+            if (other != register && Value.kind(registers[other]) == Value.ALIGNED) {
+                registers[other] = Value.UNKNOWN;
+            }
+        }
+        for (int i = slots - 1; i >= 0; i--) {
+            if (Value.kind(addresses[i]) == Value.ALIGNED) {
+                remove(i);
+            } else if (Value.kind(values[i]) == Value.ALIGNED) {
+                values[i] = Value.UNKNOWN;
+            }
+        }
+        return Value.of(Value.ALIGNED, 0);
+    }
+
+    /** What a call leaves: the callee preserves RSP and the callee-saved registers, and owns what lies below RSP. */
+    void call() {
+        for (int register = 0; register < REGISTERS; register++) {
+            if (!Value.isCalleeSaved(register) && register != X86_64.RSP) {
+                registers[register] = Value.OTHER;
+            }
+        }
+        long rsp = registers[X86_64.RSP];
+        for (int i = slots - 1; i >= 0; i--) {
+            if (Value.kind(addresses[i]) == Value.kind(rsp) && Value.offset(addresses[i]) < Value.offset(rsp)) {
+                remove(i);
+            }
+        }
+        comparedA = -1;
+    }
+
+    /** On the way out of a branch on which the two registers compared are equal, what is known of one is known of the other. */
+    void assumeEqual() {
+        if (comparedA >= 0) {
+            if (registers[comparedA] == Value.UNKNOWN) {
+                registers[comparedA] = registers[comparedB];
+            } else if (registers[comparedB] == Value.UNKNOWN) {
+                registers[comparedB] = registers[comparedA];
+            }
+        }
+    }
+
+    /**
+     * Whether another state can belong to the same place of one function: RSP is the same, and so are the saved registers that lie in
+     * the frame at or above it.
+     */
+    boolean agreesWith(StackState that) {
+        long rsp = registers[X86_64.RSP];
+        long other = that.registers[X86_64.RSP];
+        if (rsp == Value.UNKNOWN || other == Value.UNKNOWN) {
+            return true;
+        }
+        return rsp == other && holdsSavedOf(that) && that.holdsSavedOf(this);
+    }
+
+    private boolean holdsSavedOf(StackState that) {
+        long rsp = registers[X86_64.RSP];
+        for (int i = 0; i < that.slots; i++) {
+            boolean live = Value.kind(that.addresses[i]) != Value.kind(rsp)
+                    || Value.offset(that.addresses[i]) >= Value.offset(rsp);
+            if (live && Value.isSaved(that.values[i])) {
+                long mine = memory(that.addresses[i]);
+                if (mine != that.values[i] && mine != Value.UNKNOWN) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    void copyFrom(StackState that) {
+        System.arraycopy(that.registers, 0, registers, 0, REGISTERS);
+        slots = that.slots;
+        System.arraycopy(that.addresses, 0, addresses, 0, slots);
+        System.arraycopy(that.values, 0, values, 0, slots);
+        lossy = that.lossy;
+        comparedA = that.comparedA;
+        comparedB = that.comparedB;
+    }
+
+    /** Writes the state to {@code pool} at {@code at}. */
+    void save(long[] pool, int at) {
+        System.arraycopy(registers, 0, pool, at, REGISTERS);
+        pool[at + REGISTERS] = slots | (lossy ? LOSSY : 0);
+        System.arraycopy(addresses, 0, pool, at + REGISTERS + 1, slots);
+        System.arraycopy(values, 0, pool, at + REGISTERS + 1 + MAX_SLOTS, slots);
+    }
+
+    /** Reads the state from {@code pool} at {@code at}. */
+    void load(long[] pool, int at) {
+        System.arraycopy(pool, at, registers, 0, REGISTERS);
+        slots = (int) pool[at + REGISTERS];
+        lossy = (pool[at + REGISTERS] & LOSSY) != 0;
+        System.arraycopy(pool, at + REGISTERS + 1, addresses, 0, slots);
+        System.arraycopy(pool, at + REGISTERS + 1 + MAX_SLOTS, values, 0, slots);
+        comparedA = -1;
+    }
+
+    /**
+     * Joins the state into the one saved in {@code pool} at {@code at}.
+     *
+     * @return whether that changed
+     */
+    boolean joinInto(long[] pool, int at) {
+        boolean changed = false;
+        for (int register = 0; register < REGISTERS; register++) {
+            long old = pool[at + register];
+            if (old != registers[register]) {
+                long joined = Value.join(old, registers[register]);
+                if (joined != old) {
+                    pool[at + register] = joined;
+                    changed = true;
+                }
+            }
+        }
+        return joinSlots(pool, at) || changed;
+    }
+
+    private boolean joinSlots(long[] pool, int at) {
+        boolean changed = false;
+        boolean poolLossy = (pool[at + REGISTERS] & LOSSY) != 0;
+        int count = (int) pool[at + REGISTERS];
+        int keys = at + REGISTERS + 1;
+        int contents = keys + MAX_SLOTS;
+        for (int i = count - 1; i >= 0; i--) {
+            long mine = memory(pool[keys + i]);
+            long old = pool[contents + i];
+            long joined = Value.join(old, mine);
+            if (joined != old) {
+                changed = true;
+                if (joined == Value.OTHER) {
+                    count--;
+                    pool[keys + i] = pool[keys + count];
+                    pool[contents + i] = pool[contents + count];
+                } else {
+                    pool[contents + i] = joined;
+                }
+            }
+        }
+        for (int i = 0; i < slots && !poolLossy; i++) {
+            if (Value.matters(values[i]) && !contains(pool, keys, count, addresses[i])) {
+                // There it is something else: here it was followed, so that it is lost from now on.
+                if (count < MAX_SLOTS) {
+                    pool[keys + count] = addresses[i];
+                    pool[contents + count] = Value.UNKNOWN;
+                    count++;
+                    changed = true;
+                } else if (Value.isSaved(values[i])) {
+                    poolLossy = true;
+                    changed = true;
+                }
+            }
+        }
+        if (lossy && !poolLossy) {
+            poolLossy = true;
+            changed = true;
+        }
+        pool[at + REGISTERS] = count | (poolLossy ? LOSSY : 0);
+        return changed;
+    }
+
+    private static boolean contains(long[] pool, int keys, int count, long address) {
+        for (int i = 0; i < count; i++) {
+            if (pool[keys + i] == address) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder();
+        for (int register = 0; register < REGISTERS; register++) {
+            boolean own = registers[register] == Value.initial(register);
+            if (Value.matters(registers[register]) && !own || Value.isCalleeSaved(register) && !own) {
+                text.append(text.isEmpty() ? "" : " ")
+                        .append(X86_64.name(register))
+                        .append('=')
+                        .append(Value.describe(registers[register]).replace(' ', '-'));
+            }
+        }
+        for (int i = 0; i < slots; i++) {
+            text.append(" [")
+                    .append(Value.describe(addresses[i]))
+                    .append("]=")
+                    .append(Value.describe(values[i]).replace(' ', '-'));
+        }
+        return text.toString();
+    }
+}
