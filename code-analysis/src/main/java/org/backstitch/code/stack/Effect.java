@@ -125,6 +125,18 @@ public final class Effect {
         return word | (long) (length & 0xf) << 6;
     }
 
+    /** The registers that a word writes, as a mask; without what calls leave behind. */
+    static int written(long word) {
+        int a = 1 << a(word);
+        return switch (operation(word)) {
+            case SET -> n(word);
+            case MOVE, LEA, ADDRESS, LEA_INDEXED, ADD, CONSTANT, POP, LOAD, AND -> a;
+            case ADD_REGISTER, SUBTRACT_REGISTER, LOAD_TABLE_32, LOAD_TABLE_64 -> a;
+            case EXCHANGE -> a | 1 << b(word);
+            default -> 0;
+        };
+    }
+
     /** The operation. */
     public static int operation(long word) {
         return (int) word & 0x3f;

@@ -236,6 +236,13 @@ public final class ModuleCode {
         return surroundings.importAt(place);
     }
 
+    /** The place that the pointer in the file at a place points to, before anything is relocated; {@link #NOWHERE} where there is none. */
+    int initialPointerAt(int place) {
+        Bytes bytes = surroundings.bytesFrom(place);
+        long target = bytes == null || bytes.size() < 8 ? Long.MIN_VALUE : bytes.i64(0) - base;
+        return (int) target == target ? (int) target : NOWHERE;
+    }
+
     /** The place that the pointer at a place points to; {@link #NOWHERE} where that is not known. */
     int pointerAt(int place) {
         return surroundings.pointerAt(place);

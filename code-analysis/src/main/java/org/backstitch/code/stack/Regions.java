@@ -90,8 +90,8 @@ public final class Regions {
         return functions[region];
     }
 
-    void setFunction(int region) {
-        functions[region] = true;
+    void setFunction(int region, boolean function) {
+        functions[region] = function;
     }
 
     /** The region that a place is in, or -1. */

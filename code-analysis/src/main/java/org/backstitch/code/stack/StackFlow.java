@@ -85,13 +85,27 @@ public final class StackFlow {
             int pad = code.find(pads.pad(i));
             if (pad >= 0) {
                 code.setTarget(pad);
+                distrustEntry(pad);
             }
+        }
+    }
+
+    /**
+     * A part of a function that consists of a landing pad begins with a nop, since exception tables have no way to say offset 0: that
+     * nop, and so the region, is not entered although its first row may look like a function's.
+     */
+    private void distrustEntry(int pad) {
+        int region = code.regionOf(pad);
+        int first = code.first(region);
+        if (pad > first && code.next(first) == pad && code.isPadding(first) && !code.isCalled(region)) {
+            code.regions().setFunction(region, false);
         }
     }
 
     /** The instructions of a module, decoded and with its calls decided: what the constructor needs. */
     public static DecodedCode prepare(DecodedCode code) {
         Returns.decide(code);
+        Preserved.decide(code);
         return code;
     }
 
@@ -161,7 +175,7 @@ public final class StackFlow {
                 if (isCallOfNext(word, next)) {
                     state.apply(RETURN_ADDRESS);
                 } else if (Effect.width(word) == Returns.ALWAYS) {
-                    state.call();
+                    state.call(Preserved.of(word));
                 } else {
                     return -1;
                 }
@@ -273,7 +287,9 @@ public final class StackFlow {
                 return;
             }
             if (next >= end) {
-                leaveRegion(instruction, next);
+                if (Effect.operation(word) < Effect.FIRST_CONTROL || Effect.operation(word) == Effect.BRANCH) {
+                    leaveRegion(instruction, next);
+                }
                 return;
             }
             if (code.isTarget(next) || records[next] != 0) {
@@ -305,6 +321,11 @@ public final class StackFlow {
                                 ? Value.of(Value.TABLE_POINTER, Value.offset(base) + Effect.n(word))
                                 : Value.OTHER);
             }
+            case Effect.JUMP_MEMORY -> {
+                if (next < end && isLazyStub(instruction, word, next)) {
+                    lead(next, -1);
+                }
+            }
             case Effect.TRAP -> {
                 if (next < end) {
                     lead(next, instruction);
@@ -317,12 +338,21 @@ public final class StackFlow {
         return false;
     }
 
+    /** Whether a jump is that of a stub whose pointer, until it is bound, leads to what lies behind it. */
+    private boolean isLazyStub(int instruction, long word, int next) {
+        ModuleCode.Part part = code.module().partAt(code.place(instruction));
+        return part != null
+                && part.isLinkageTable()
+                && Effect.a(word) == Effect.IN_MODULE
+                && code.module().initialPointerAt(Effect.n(word)) == code.place(next);
+    }
+
     private boolean call(int instruction, long word, int next, int end) {
         if (isCallOfNext(word, next) && next < end) {
             state.apply(RETURN_ADDRESS);
             return true;
         }
-        state.call();
+        state.call(Preserved.of(word));
         int pad = pads.of(code.place(instruction));
         int landing = pad < 0 ? -1 : code.find(pad);
         if (landing >= 0) {

@@ -145,7 +145,7 @@ public final class StackState {
             return;
         }
         erase(address, WORD);
-        if (Value.matters(value) || Value.kind(value) == Value.MODULE) {
+        if (Value.matters(value) || Value.kind(value) == Value.MODULE || Value.isInitial(value)) {
             put(address, value);
         }
     }
@@ -262,10 +262,11 @@ public final class StackState {
             registers[a] = Value.of(Value.TABLE_POINTER, n);
         } else {
             long table = registers[b];
-            // An array in the frame may hold anything, but compilers keep saved registers out of arrays.
-            registers[a] = Value.kind(table) == Value.MODULE
-                    ? Value.of(Value.TABLE_POINTER, Value.offset(table) + n)
-                    : Value.OTHER;
+            if (Value.kind(table) == Value.MODULE) {
+                registers[a] = Value.of(Value.TABLE_POINTER, Value.offset(table) + n);
+            } else {
+                registers[a] = Value.isFrame(table) || table == Value.UNKNOWN ? Value.UNKNOWN : Value.OTHER;
+            }
         }
     }
 
@@ -362,10 +363,14 @@ public final class StackState {
         return Value.of(Value.ALIGNED, 0);
     }
 
-    /** What a call leaves: the callee preserves RSP and the callee-saved registers, and owns what lies below RSP. */
-    void call() {
+    /**
+     * What a call leaves: the callee preserves RSP and the callee-saved registers, and owns what lies below RSP.
+     *
+     * @param preserved the other registers that are known to be left alone, as a mask
+     */
+    void call(int preserved) {
         for (int register = 0; register < REGISTERS; register++) {
-            if (!Value.isCalleeSaved(register) && register != X86_64.RSP) {
+            if (!Value.isCalleeSaved(register) && register != X86_64.RSP && (preserved >>> register & 1) == 0) {
                 registers[register] = Value.OTHER;
             }
         }

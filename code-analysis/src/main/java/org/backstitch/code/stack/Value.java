@@ -94,6 +94,11 @@ public final class Value {
         return register >= 0 && offset(value) == 0 && (isCalleeSaved(register) || register == X86_64.RIP);
     }
 
+    /** Whether it is exactly what some register held at the entry. */
+    static boolean isInitial(long value) {
+        return kind(value) >= INITIAL && offset(value) == 0;
+    }
+
     /** Whether it matters for unwinding: an address in the frame, an initial value that has to be restored, or a lost one. */
     static boolean matters(long value) {
         return value == UNKNOWN || isFrame(value) || isSaved(value);

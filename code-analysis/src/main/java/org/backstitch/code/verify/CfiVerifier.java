@@ -49,7 +49,9 @@ public final class CfiVerifier {
                 continue;
             }
             rows.read(fde);
-            boolean function = rows.size() > 0 && rows.isEntry(0);
+            ModuleCode.Part part = module.partAt(start);
+            boolean function =
+                    rows.size() > 0 && rows.isEntry(0) || part != null && part.isLinkageTable();
             regions.add(start, start + (int) fde.length(), function);
             readExceptions(elf, fde, pads);
         }

@@ -53,14 +53,16 @@ final class RowCheck {
             }
             long value = rule(rows, row, register, kind, state, address);
             if (value != wanted(register)) {
-                if (value != Value.UNKNOWN) {
+                // Where other registers were put is followed with less care.
+                boolean followed = Value.isCalleeSaved(register) || value != Value.OTHER;
+                if (value != Value.UNKNOWN && followed) {
                     subject = register;
                     found = value;
                     return Verdict.CONTRADICTED;
                 }
                 if (verdict == Verdict.PROVED) {
                     subject = register;
-                    found = value;
+                    found = Value.UNKNOWN;
                     verdict = Verdict.UNDECIDED;
                 }
             }
