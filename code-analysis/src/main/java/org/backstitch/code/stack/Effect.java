@@ -95,6 +95,9 @@ public final class Effect {
     /** Bytes that the disassembler does not know. */
     public static final int UNDECODED = 42;
 
+    /** Calls the system, which the mask n of registers gets other values from. */
+    public static final int SYSTEM_CALL = 43;
+
     /** For an absent register. */
     public static final int NO_REGISTER = 31;
     /** In place of a register: the address is n of the module. */

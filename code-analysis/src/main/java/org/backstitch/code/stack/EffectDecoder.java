@@ -6,7 +6,7 @@ import org.backstitch.unwind.machine.X86_64;
 
 /** Translates decoded instructions into {@link Effect} words. Not thread-safe. */
 final class EffectDecoder {
-    private static final int CALLED_BY_SYSTEM = 1 << X86_64.RAX | 1 << X86_64.RCX | 1 << X86_64.R11;
+    private static final int SET_BY_SYSTEM = 1 << X86_64.RAX | 1 << X86_64.RCX | 1 << X86_64.R11;
     private static final int OPERAND_SIZE_PREFIX = 0x66;
     private static final int LOCK_PREFIX = 0xf0;
 
@@ -74,7 +74,7 @@ final class EffectDecoder {
             case LOOP, LOOPE, LOOPNE -> branch(in, 0);
             case RET, RETF, RETFQ, IRET, IRETD, IRETQ, SYSRET, SYSEXIT ->
                 emit(Effect.of(Effect.RETURN, Effect.NO_REGISTER, 0));
-            case SYSCALL, SYSENTER, INT -> emit(Effect.of(Effect.SET, Effect.NO_REGISTER, CALLED_BY_SYSTEM));
+            case SYSCALL, SYSENTER, INT -> emit(Effect.of(Effect.SYSTEM_CALL, Effect.NO_REGISTER, SET_BY_SYSTEM));
             case INT3 -> emit(Effect.of(Effect.TRAP, Effect.NO_REGISTER, 0) | Effect.PADDING);
             case HLT -> emit(kernel ? Effect.NONE : Effect.STOP);
             case UD0, UD1, UD2 -> emit(kernel ? Effect.TRAP : Effect.STOP);
@@ -358,9 +358,21 @@ final class EffectDecoder {
         if (mask != 0) {
             emit(Effect.of(Effect.SET, Effect.NO_REGISTER, mask));
         }
-        if (memory >= 0) {
+        if (memory >= 0 && !isFence(in)) {
             clobber(in, memory);
         }
+    }
+
+    /** Compilers order memory by changing nothing at RSP: {@code lock or qword ptr [rsp], 0}. */
+    private static boolean isFence(Instruction in) {
+        if (in.operandCount() != 2 || in.kind(1) != Instruction.IMMEDIATE) {
+            return false;
+        }
+        return switch (in.operation()) {
+            case ADD, SUB, OR, XOR -> in.immediate(1) == 0;
+            case AND -> in.immediate(1) == -1;
+            default -> false;
+        };
     }
 
     private void clobber(Instruction in, int operand) {

@@ -1,13 +1,17 @@
 package org.backstitch.code.stack;
 
 import java.util.Arrays;
-import java.util.BitSet;
 
 /** Instructions that wait, each once; the lowest index comes first, which in compilers' code is nearly the order of control. */
 final class InstructionQueue {
     private int[] heap = new int[64];
     private int size;
-    private final BitSet members = new BitSet();
+    private final long[] members;
+
+    /** A queue for instructions below {@code count}. */
+    InstructionQueue(int count) {
+        members = new long[(count >>> 6) + 1];
+    }
 
     boolean isEmpty() {
         return size == 0;
@@ -15,16 +19,20 @@ final class InstructionQueue {
 
     void clear() {
         for (int i = 0; i < size; i++) {
-            members.clear(heap[i]);
+            forget(heap[i]);
         }
         size = 0;
     }
 
+    private void forget(int instruction) {
+        members[instruction >>> 6] &= ~(1L << instruction);
+    }
+
     void add(int instruction) {
-        if (members.get(instruction)) {
+        if ((members[instruction >>> 6] >>> instruction & 1) != 0) {
             return;
         }
-        members.set(instruction);
+        members[instruction >>> 6] |= 1L << instruction;
         if (size == heap.length) {
             heap = Arrays.copyOf(heap, 2 * size);
         }
@@ -38,7 +46,7 @@ final class InstructionQueue {
 
     int remove() {
         int first = heap[0];
-        members.clear(first);
+        forget(first);
         int last = heap[--size];
         int at = 0;
         for (int child = 1; child < size; child = 2 * at + 1) {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,8 +66,8 @@ public final class StackFlow {
     private long[] pool = new long[STRIDE * 64];
     private int[] leaders = new int[64];
     private int leaderCount;
-    private final InstructionQueue strong = new InstructionQueue();
-    private final InstructionQueue weak = new InstructionQueue();
+    private final InstructionQueue strong;
+    private final InstructionQueue weak;
     private boolean assuming;
     private boolean restart;
     private int region;
@@ -80,6 +81,8 @@ public final class StackFlow {
         this.code = code;
         this.pads = pads;
         this.jumpTables = new JumpTables(code);
+        this.strong = new InstructionQueue(code.size());
+        this.weak = new InstructionQueue(code.size());
         this.records = new int[code.size() + 1];
         for (int i = 0; i < pads.size(); i++) {
             int pad = code.find(pads.pad(i));
@@ -180,9 +183,15 @@ public final class StackFlow {
                     return -1;
                 }
             }
+            case Effect.SYSTEM_CALL -> {
+                if (!state.systemCallReturns()) {
+                    return -1;
+                }
+                state.apply(Effect.of(Effect.SET, Effect.NO_REGISTER, Effect.n(word)));
+            }
             case Effect.BRANCH -> {
-                if (Effect.width(word) == 1) {
-                    state.assumeEqual();
+                if (Effect.width(word) == 1 && !state.assumeEqual()) {
+                    return -1;
                 }
             }
             default -> {
@@ -287,7 +296,7 @@ public final class StackFlow {
                 return;
             }
             if (next >= end) {
-                if (Effect.operation(word) < Effect.FIRST_CONTROL || Effect.operation(word) == Effect.BRANCH) {
+                if (passes(Effect.operation(word))) {
                     leaveRegion(instruction, next);
                 }
                 return;
@@ -307,8 +316,12 @@ public final class StackFlow {
                 return call(instruction, word, next, end);
             }
             case Effect.BRANCH -> {
-                branch(instruction, word);
-                return true;
+                return branch(instruction, word);
+            }
+            case Effect.SYSTEM_CALL -> {
+                boolean goesOn = state.systemCallReturns();
+                state.apply(Effect.of(Effect.SET, Effect.NO_REGISTER, Effect.n(word)));
+                return goesOn;
             }
             case Effect.JUMP -> jump(instruction, Effect.n(word));
             case Effect.JUMP_REGISTER -> jumpTo(instruction, state.register(Effect.a(word)));
@@ -353,11 +366,7 @@ public final class StackFlow {
             return true;
         }
         state.call(Preserved.of(word));
-        int pad = pads.of(code.place(instruction));
-        int landing = pad < 0 ? -1 : code.find(pad);
-        if (landing >= 0) {
-            lead(landing, -1);
-        }
+        land(instruction);
         if (Effect.width(word) == Returns.ALWAYS) {
             return true;
         }
@@ -367,22 +376,40 @@ public final class StackFlow {
         return false;
     }
 
-    private void branch(int instruction, long word) {
+    /** Whether control may pass an operation and leave its region at the end; no call does. */
+    private static boolean passes(int operation) {
+        return operation < Effect.FIRST_CONTROL || operation == Effect.BRANCH || operation == Effect.SYSTEM_CALL;
+    }
+
+    private void land(int instruction) {
+        int pad = pads.of(code.place(instruction));
+        int landing = pad < 0 ? -1 : code.find(pad);
+        if (landing < 0) {
+            return;
+        }
+        int arguments = pads.arguments(code.place(instruction));
+        scratch.copyFrom(state);
+        state.apply(Effect.of(Effect.ADD, X86_64.RSP, arguments));
+        lead(landing, -1);
+        state.copyFrom(scratch);
+    }
+
+    /** Follows a branch; returns whether the way behind it is possible as well. */
+    private boolean branch(int instruction, long word) {
         int target = Effect.n(word);
         boolean ifEqual = Effect.width(word) == 2;
         if (target >= 0) {
             if (ifEqual) {
                 scratch.copyFrom(state);
-                state.assumeEqual();
-                jump(instruction, target);
+                if (state.assumeEqual()) {
+                    jump(instruction, target);
+                }
                 state.copyFrom(scratch);
             } else {
                 jump(instruction, target);
             }
         }
-        if (Effect.width(word) == 1) {
-            state.assumeEqual();
-        }
+        return Effect.width(word) != 1 || state.assumeEqual();
     }
 
     private void jump(int instruction, int target) {

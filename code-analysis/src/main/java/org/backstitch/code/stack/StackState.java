@@ -383,15 +383,33 @@ public final class StackState {
         comparedA = -1;
     }
 
-    /** On the way out of a branch on which the two registers compared are equal, what is known of one is known of the other. */
-    void assumeEqual() {
-        if (comparedA >= 0) {
-            if (registers[comparedA] == Value.UNKNOWN) {
-                registers[comparedA] = registers[comparedB];
-            } else if (registers[comparedB] == Value.UNKNOWN) {
-                registers[comparedB] = registers[comparedA];
-            }
+    /** Whether the system call that RAX names returns: {@code exit}, {@code exit_group} and {@code rt_sigreturn} of Linux do not. */
+    boolean systemCallReturns() {
+        long number = registers[X86_64.RAX];
+        return number != Value.of(Value.CONSTANT, 60)
+                && number != Value.of(Value.CONSTANT, 231)
+                && number != Value.of(Value.CONSTANT, 15);
+    }
+
+    /**
+     * On the way out of a branch on which the two registers compared are equal, what is known of one is known of the other.
+     *
+     * @return false if they cannot be equal: the loop that probes a new frame page by page is not left before its end
+     */
+    boolean assumeEqual() {
+        if (comparedA < 0) {
+            return true;
         }
+        long left = registers[comparedA];
+        long right = registers[comparedB];
+        if (left == Value.UNKNOWN) {
+            registers[comparedA] = right;
+        } else if (right == Value.UNKNOWN) {
+            registers[comparedB] = left;
+        } else {
+            return left == right || !Value.isFrame(left) || Value.kind(left) != Value.kind(right);
+        }
+        return true;
     }
 
     /**

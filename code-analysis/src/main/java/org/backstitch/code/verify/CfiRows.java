@@ -22,6 +22,7 @@ final class CfiRows {
     private long[] starts = new long[16];
     private int[] cfaRegisters = new int[16];
     private long[] cfaOffsets = new long[16];
+    private long[] argumentsSizes = new long[16];
     private int[] kinds = new int[16 * COLUMNS];
     private long[] operands = new long[16 * COLUMNS];
     private int count;
@@ -58,10 +59,12 @@ final class CfiRows {
             starts = Arrays.copyOf(starts, larger);
             cfaRegisters = Arrays.copyOf(cfaRegisters, larger);
             cfaOffsets = Arrays.copyOf(cfaOffsets, larger);
+            argumentsSizes = Arrays.copyOf(argumentsSizes, larger);
             kinds = Arrays.copyOf(kinds, larger * COLUMNS);
             operands = Arrays.copyOf(operands, larger * COLUMNS);
         }
         starts[count] = interpreter.rowStart();
+        argumentsSizes[count] = interpreter.argumentsSize();
         if (interpreter.hasCfaExpression()) {
             cfaRegisters[count] = EXPRESSION;
             cfaOffsets[count] = keep(interpreter.cfaExpression());
@@ -124,6 +127,11 @@ final class CfiRows {
         return expressions.get((int) cfaOffsets[row]);
     }
 
+    /** How many bytes of arguments an exception removes from the stack before it lands. */
+    long argumentsSize(int row) {
+        return argumentsSizes[row];
+    }
+
     int kind(int row, int register) {
         return kinds[row * COLUMNS + register];
     }
@@ -161,36 +169,40 @@ final class CfiRows {
 
     /** A row in the words of {@code readelf -wF}: {@code rsp+16 rbx=c-16 ra=c-8}. */
     String describe(int row) {
-        StringBuilder text = new StringBuilder();
-        if (cfaRegisters[row] == EXPRESSION) {
-            text.append("exp");
-        } else {
-            text.append(DwarfRegisters.name(cfaRegisters[row]));
-            signed(text, cfaOffsets[row]);
-        }
+        StringBuilder text = new StringBuilder(describeCfa(row));
         for (int register = 0; register < COLUMNS; register++) {
             if (kind(row, register) != CallFrameInterpreter.UNSPECIFIED) {
-                text.append(' ').append(DwarfRegisters.name(register)).append('=');
-                describeRule(text, row, register);
+                text.append(' ')
+                        .append(DwarfRegisters.name(register))
+                        .append('=')
+                        .append(describeRule(row, register));
             }
         }
         return text.toString();
     }
 
-    private void describeRule(StringBuilder text, int row, int register) {
-        long operand = operand(row, register);
-        switch (kind(row, register)) {
-            case CallFrameInterpreter.UNDEFINED -> text.append('u');
-            case CallFrameInterpreter.SAME_VALUE -> text.append('s');
-            case CallFrameInterpreter.OFFSET -> signed(text.append('c'), operand);
-            case CallFrameInterpreter.VAL_OFFSET -> signed(text.append('v'), operand);
-            case CallFrameInterpreter.REGISTER -> text.append(DwarfRegisters.name((int) operand));
-            case CallFrameInterpreter.EXPRESSION -> text.append("exp");
-            default -> text.append("vexp");
-        }
+    /** The CFA's rule in the same words. */
+    String describeCfa(int row) {
+        return cfaRegisters[row] == EXPRESSION
+                ? "exp"
+                : DwarfRegisters.name(cfaRegisters[row]) + signed(cfaOffsets[row]);
     }
 
-    private static void signed(StringBuilder text, long offset) {
-        text.append(offset < 0 ? "" : "+").append(offset);
+    /** A register's rule in the same words; {@code s} also where there is none. */
+    String describeRule(int row, int register) {
+        long operand = operand(row, register);
+        return switch (kind(row, register)) {
+            case CallFrameInterpreter.UNDEFINED -> "u";
+            case CallFrameInterpreter.OFFSET -> "c" + signed(operand);
+            case CallFrameInterpreter.VAL_OFFSET -> "v" + signed(operand);
+            case CallFrameInterpreter.REGISTER -> DwarfRegisters.name((int) operand);
+            case CallFrameInterpreter.EXPRESSION -> "exp";
+            case CallFrameInterpreter.VAL_EXPRESSION -> "vexp";
+            default -> "s";
+        };
+    }
+
+    private static String signed(long offset) {
+        return (offset < 0 ? "" : "+") + offset;
     }
 }

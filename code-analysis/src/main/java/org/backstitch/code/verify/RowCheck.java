@@ -4,6 +4,7 @@ import org.backstitch.code.stack.StackState;
 import org.backstitch.code.stack.StateBuilder;
 import org.backstitch.code.stack.Value;
 import org.backstitch.elf.dwarf.CallFrameInterpreter;
+import org.backstitch.elf.dwarf.DwarfRegisters;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
@@ -12,8 +13,15 @@ import org.backstitch.unwind.machine.X86_64;
  * <p>The row's CFA rule has to give the CFA. A rule for a register has to lead to what that register held at the function's entry; a
  * callee-saved register without a rule is claimed to hold it still (System V ABI x86-64 psABI §3.7: no rule means same value). The caller's
  * RSP is the CFA. Of other registers without a rule nothing is claimed.
+ *
+ * <p>Two kinds of rows cannot be held against a function's own frame, and are undecided: those with a rule for RSP, which describe a
+ * context that was saved or made somewhere (signal frames, {@code longjmp}, {@code setcontext}), and those that count from RSP after it was
+ * loaded with another stack's.
  */
 final class RowCheck {
+    /** The CFA is the subject. */
+    private static final int CFA = -1;
+
     private final SymbolicExpression expressions = new SymbolicExpression();
 
     /** The register whose rule decided the last check; -1 for the CFA. */
@@ -22,15 +30,19 @@ final class RowCheck {
     /** What the rule of {@link #subject} leads to. */
     private long found;
 
-    /** The CFA is the subject. */
-    static final int CFA = -1;
-
-    int subject() {
-        return subject;
+    /** What the last check was decided by: {@code CFA}, or a register's name. */
+    String subjectName() {
+        return subject == CFA ? "CFA" : DwarfRegisters.name(subject);
     }
 
-    long found() {
-        return found;
+    /** Where a row says that the subject is. */
+    String claim(CfiRows rows, int row) {
+        return subject == CFA ? rows.describeCfa(row) : rows.describeRule(row, subject);
+    }
+
+    /** What is there. */
+    String describeFound() {
+        return Value.describe(found);
     }
 
     /** Checks a row against the state in front of the instruction at {@code address}. */
@@ -40,9 +52,15 @@ final class RowCheck {
         if (rows.isOutermost(row)) {
             return Verdict.PROVED;
         }
+        if (rows.kind(row, X86_64.RSP) != CallFrameInterpreter.UNSPECIFIED || rows.isSignalFrame()) {
+            subject = X86_64.RSP;
+            found = Value.UNKNOWN;
+            return Verdict.UNDECIDED;
+        }
         found = cfa(rows, row, state, address);
         if (found != Value.cfa(0)) {
-            return found == Value.UNKNOWN ? Verdict.UNDECIDED : Verdict.CONTRADICTED;
+            boolean otherStack = rows.cfaRegister(row) == X86_64.RSP && !Value.isFrame(found);
+            return found == Value.UNKNOWN || otherStack ? Verdict.UNDECIDED : Verdict.CONTRADICTED;
         }
         Verdict verdict = Verdict.PROVED;
         for (int register = 0; register < X86_64.COUNT; register++) {
