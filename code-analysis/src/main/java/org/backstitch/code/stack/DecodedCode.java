@@ -212,7 +212,7 @@ public final class DecodedCode {
         return called.get(region);
     }
 
-    /** Whether an instruction only takes room. */
+    /** Whether an instruction only takes room, or traps what should not come there. */
     public boolean isPadding(int instruction) {
         return (words[instruction] & Effect.PADDING) != 0;
     }

@@ -105,7 +105,7 @@ public final class Effect {
 
     /** The instruction's effect goes on in the next word. */
     public static final long MORE = 1L << 27;
-    /** The instruction does nothing but take room. */
+    /** The instruction does nothing but take room, or catch control where it must not come. */
     public static final long PADDING = 1L << 28;
     /** The instruction starts with a lock prefix, over which some code jumps. */
     public static final long LOCK = 1L << 29;

@@ -77,7 +77,7 @@ final class EffectDecoder {
             case SYSCALL, SYSENTER, INT -> emit(Effect.of(Effect.SYSTEM_CALL, Effect.NO_REGISTER, SET_BY_SYSTEM));
             case INT3 -> emit(Effect.of(Effect.TRAP, Effect.NO_REGISTER, 0) | Effect.PADDING);
             case HLT -> emit(kernel ? Effect.NONE : Effect.STOP);
-            case UD0, UD1, UD2 -> emit(kernel ? Effect.TRAP : Effect.STOP);
+            case UD0, UD1, UD2 -> emit(kernel ? Effect.TRAP : Effect.STOP | Effect.PADDING);
             default -> generic(in);
         }
     }
@@ -199,6 +199,8 @@ final class EffectDecoder {
             emit(Effect.of(Effect.ADDRESS, target, (int) (in.end() + in.memoryDisplacement(1))));
         } else if (isSimpleMemory(in, 1)) {
             emit(Effect.of(Effect.LEA, target, in.memoryBase(1), (int) in.memoryDisplacement(1)));
+        } else if (isSum(in)) {
+            sum(target, in.memoryBase(1), in.memoryIndex(1));
         } else if (isGeneral(in.memoryBase(1))) {
             // With a scale of 1 either register may be the pointer.
             boolean swapped = in.memoryScale(1) == 1 && in.memoryIndex(1) == X86_64.RSP;
@@ -206,6 +208,25 @@ final class EffectDecoder {
         } else {
             set(target);
         }
+    }
+
+    /** Whether the second operand is the plain sum of two registers. */
+    private static boolean isSum(Instruction in) {
+        return isGeneral(in.memoryBase(1))
+                && isGeneral(in.memoryIndex(1))
+                && in.memoryScale(1) == 1
+                && in.memoryDisplacement(1) == 0;
+    }
+
+    private void sum(int target, int left, int right) {
+        if (target == right) {
+            emit(Effect.of(Effect.ADD_REGISTER, target, left, 0));
+            return;
+        }
+        if (target != left) {
+            emit(Effect.of(Effect.MOVE, target, left, 0));
+        }
+        emit(Effect.of(Effect.ADD_REGISTER, target, right, 0));
     }
 
     private void push(Instruction in) {

@@ -380,7 +380,26 @@ public final class StackState {
                 remove(i);
             }
         }
+        forgetLocals();
         comparedA = -1;
+    }
+
+    /**
+     * A callee may change local variables whose address it got. Pointers to the saved registers and what lies above are kept: they are
+     * how realigned functions find their frame again.
+     */
+    private void forgetLocals() {
+        int lowest = 0;
+        for (int i = 0; i < slots; i++) {
+            if (Value.isSaved(values[i]) && Value.kind(addresses[i]) == Value.CFA) {
+                lowest = Math.min(lowest, Value.offset(addresses[i]));
+            }
+        }
+        for (int i = 0; i < slots; i++) {
+            if (Value.kind(values[i]) == Value.CFA && Value.offset(values[i]) < lowest) {
+                values[i] = Value.UNKNOWN;
+            }
+        }
     }
 
     /** Whether the system call that RAX names returns: {@code exit}, {@code exit_group} and {@code rt_sigreturn} of Linux do not. */

@@ -5,7 +5,7 @@ import java.util.List;
 /**
  * A row that the code contradicts, or that could not be decided: all that is needed to see it without the program at hand.
  *
- * @param verdict {@link Verdict#CONTRADICTED} or {@link Verdict#UNDECIDED}
+ * @param verdict anything but {@link Verdict#PROVED}
  * @param function the first address of the table's entry for the function, or part of a function
  * @param functionEnd the address behind it
  * @param row the first address that the row holds for

@@ -19,6 +19,8 @@ final class Ledger {
     /** Why an instruction has its verdict. */
     record Reason(String subject, String claim, String found, String state, boolean assumed) {}
 
+    private static final Reason NOTHING_LEADS_THERE = new Reason("CFA", "the row", "not known", "nothing leads there", false);
+
     private final DecodedCode code;
     private final byte[] verdicts;
     private final BitSet certain = new BitSet();
@@ -77,7 +79,7 @@ final class Ledger {
             if (verdict != Verdict.UNREACHED && !certain.get(i)) {
                 assumed++;
             }
-            if (verdict.ordinal() > worst.ordinal()) {
+            if (verdict.ordinal() > worst.ordinal() || culprit < 0) {
                 worst = verdict;
                 culprit = i;
             }
@@ -85,7 +87,7 @@ final class Ledger {
         if (any) {
             rows[worst.ordinal()]++;
         }
-        Reason reason = culprit < 0 ? null : reasons.get(culprit);
+        Reason reason = culprit < 0 ? null : worst == Verdict.UNREACHED ? NOTHING_LEADS_THERE : reasons.get(culprit);
         if (reason != null) {
             boolean contradicted = worst == Verdict.CONTRADICTED;
             findings.add(new Finding(
