@@ -78,12 +78,12 @@ public final class DecodedCode {
         }
     }
 
-    /** Adds bytes that Capstone does not know; vector instructions newer than it have a length and effects all the same. */
+    /** Adds bytes that Capstone does not know; some instructions newer than it have a length and effects all the same. */
     private int addUndecoded(MemorySegment code, int offset, int place, int limit) {
-        int length = VectorInstruction.length(code, offset, limit - place);
+        int length = NewerInstruction.length(code, offset, limit - place);
         undecoded++;
         if (length > 0) {
-            long effect = Effect.of(Effect.SET, Effect.NO_REGISTER, VectorInstruction.written(code, offset));
+            long effect = Effect.of(Effect.SET, Effect.NO_REGISTER, NewerInstruction.written(code, offset));
             add(place, Effect.withLength(effect, length));
             return length;
         }

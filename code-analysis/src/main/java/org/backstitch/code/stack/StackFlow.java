@@ -256,8 +256,11 @@ public final class StackFlow {
     private void assumeRest(Assumptions assumptions) {
         assuming = true;
         int end = code.first(region + 1);
+        boolean decoded = true;
         for (int i = code.first(region); i < end && !restart; i = code.next(i)) {
-            if (!reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
+            // Behind bytes that are not known nobody can say where instructions begin, up to the next jump's target.
+            decoded = Effect.operation(code.word(i)) != Effect.UNDECODED && (decoded || code.isTarget(i));
+            if (decoded && !reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
                 lead(i, -1);
                 run();
             }
@@ -430,7 +433,11 @@ public final class StackFlow {
         int from = code.regionOf(instruction);
         int to = from + 1;
         int end = code.place(instruction) + Effect.length(code.word(instruction));
-        if (to < code.regions().size() && code.regions().start(to) == end && next == code.first(to)) {
+        // Compilers leave unreachable ends open: only a function without a frame may go on as the next one.
+        if (to < code.regions().size()
+                && code.regions().start(to) == end
+                && next == code.first(to)
+                && state.isAtEntry()) {
             jump(instruction, next);
         }
     }

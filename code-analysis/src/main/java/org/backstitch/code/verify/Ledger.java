@@ -19,6 +19,8 @@ final class Ledger {
     /** Why an instruction has its verdict. */
     record Reason(String subject, String claim, String found, String state, boolean assumed) {}
 
+    private static final int UNREACHED = Verdict.UNREACHED.ordinal();
+
     private static final Reason NOTHING_LEADS_THERE = new Reason("CFA", "the row", "not known", "nothing leads there", false);
 
     private final DecodedCode code;
@@ -41,16 +43,25 @@ final class Ledger {
         return Verdict.values()[verdicts[instruction]];
     }
 
-    /** Notes a verdict; returns whether it is the worst so far and wants a reason. */
+    /**
+     * Notes a verdict; returns whether it wants a reason.
+     *
+     * <p>Code that several functions lead to has the best of their verdicts: one whose unreachable end was left open may seem to run into
+     * another one's.
+     */
     boolean note(int instruction, Verdict verdict, boolean isAssumed) {
         if (!isAssumed) {
             certain.set(instruction);
         }
-        if (verdict.ordinal() <= verdicts[instruction]) {
+        if (verdicts[instruction] != UNREACHED && verdict.ordinal() >= verdicts[instruction]) {
             return false;
         }
         verdicts[instruction] = (byte) verdict.ordinal();
-        return verdict.ordinal() > Verdict.PROVED.ordinal();
+        if (verdict == Verdict.PROVED) {
+            reasons.remove(instruction);
+            return false;
+        }
+        return true;
     }
 
     void explain(int instruction, Reason reason) {

@@ -5,20 +5,40 @@ import java.lang.foreign.ValueLayout;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
- * The length of instructions with a VEX or EVEX prefix, for those that are newer than the disassembler (Intel SDM volume 2, §2.3 and
- * §2.7): their encoding tells it whatever they do.
+ * Instructions that are newer than the disassembler, as far as their encoding tells how long they are and what they write: those with a
+ * VEX or EVEX prefix (Intel SDM volume 2, §2.3 and §2.7), and those of shadow stacks ({@code rdssp}, {@code incssp}).
  *
  * <p>None of them changes RSP or control. The few that write a general register name it in ModRM.
  */
-final class VectorInstruction {
+final class NewerInstruction {
     private static final int VEX_2 = 0xc5;
     private static final int VEX_3 = 0xc4;
     private static final int EVEX = 0x62;
 
-    private VectorInstruction() {}
+    private NewerInstruction() {}
 
     /** The length in bytes, or 0 if there is no such instruction at {@code offset} or it does not fit {@code limit} bytes. */
     static int length(MemorySegment code, int offset, int limit) {
+        int shadow = shadowStackLength(code, offset, limit);
+        return shadow != 0 ? shadow : vectorLength(code, offset, limit);
+    }
+
+    /** {@code rdssp} is F3 (REX) 0F 1E /1, {@code incssp} F3 (REX) 0F AE /5, both with a register. */
+    private static int shadowStackLength(MemorySegment code, int offset, int limit) {
+        if (limit < 4 || u8(code, offset) != 0xf3) {
+            return 0;
+        }
+        int at = (u8(code, offset + 1) & 0xf0) == 0x40 ? 2 : 1;
+        if (limit < at + 3 || u8(code, offset + at) != 0x0f) {
+            return 0;
+        }
+        int opcode = u8(code, offset + at + 1);
+        int form = u8(code, offset + at + 2) >> 3;
+        boolean known = opcode == 0x1e && form == (0xc8 >> 3) || opcode == 0xae && form == (0xe8 >> 3);
+        return known ? at + 3 : 0;
+    }
+
+    private static int vectorLength(MemorySegment code, int offset, int limit) {
         int opcodeAt = opcodeAt(code, offset, limit);
         if (opcodeAt == 0 || opcodeAt + 1 >= limit) {
             return 0;
@@ -61,6 +81,12 @@ final class VectorInstruction {
 
     /** The general registers that the instruction at {@code offset} writes, as a mask. */
     static int written(MemorySegment code, int offset) {
+        if (u8(code, offset) == 0xf3) {
+            boolean rex = (u8(code, offset + 1) & 0xf0) == 0x40;
+            int at = rex ? 2 : 1;
+            int register = u8(code, offset + at + 2) & 7 | (rex && (u8(code, offset + 1) & 1) != 0 ? 8 : 0);
+            return u8(code, offset + at + 1) == 0x1e ? 1 << dwarf(register) : 0;
+        }
         int opcodeAt = opcodeAt(code, offset, Integer.MAX_VALUE);
         int opcode = u8(code, offset + opcodeAt);
         int modRm = u8(code, offset + opcodeAt + 1);
