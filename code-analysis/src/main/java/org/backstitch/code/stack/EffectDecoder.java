@@ -77,7 +77,7 @@ final class EffectDecoder {
             case SYSCALL, SYSENTER, INT -> emit(Effect.of(Effect.SYSTEM_CALL, Effect.NO_REGISTER, SET_BY_SYSTEM));
             case INT3 -> emit(Effect.of(Effect.TRAP, Effect.NO_REGISTER, 0) | Effect.PADDING);
             case HLT -> emit(kernel ? Effect.NONE : Effect.STOP | Effect.PADDING);
-            case UD0, UD1, UD2 -> emit(kernel ? Effect.TRAP : Effect.STOP | Effect.PADDING);
+            case UD0, UD1, UD2 -> emit((kernel ? Effect.TRAP : Effect.STOP) | Effect.PADDING);
             default -> generic(in);
         }
     }

@@ -72,6 +72,8 @@ public final class StackFlow {
     private boolean restart;
     private int region;
     private int unresolvedJumps;
+    private int assumedEntries;
+    private @Nullable Assumptions assumptions;
 
     /**
      * @param code its calls are decided
@@ -122,6 +124,11 @@ public final class StackFlow {
         return unresolvedJumps;
     }
 
+    /** How many places an analysis was begun at with what was assumed of them, so far. */
+    public int assumedEntries() {
+        return assumedEntries;
+    }
+
     /**
      * Analyses a region from its entry, if it is a function, and from what is assumed of the parts of it that are not reached so.
      *
@@ -129,9 +136,12 @@ public final class StackFlow {
      */
     public void analyze(int region, @Nullable Assumptions assumptions) {
         this.region = region;
+        this.assumptions = assumptions;
+        int assumedBefore = assumedEntries;
         for (int restarts = 0; ; restarts++) {
             clear();
             restart = false;
+            assumedEntries = assumedBefore;
             if (code.regions().isFunction(region)) {
                 enter();
             }
@@ -261,6 +271,7 @@ public final class StackFlow {
             // Behind bytes that are not known nobody can say where instructions begin, up to the next jump's target.
             decoded = Effect.operation(code.word(i)) != Effect.UNDECODED && (decoded || code.isTarget(i));
             if (decoded && !reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
+                assumedEntries++;
                 lead(i, -1);
                 run();
             }
@@ -343,7 +354,7 @@ public final class StackFlow {
                 }
             }
             case Effect.TRAP -> {
-                if (next < end) {
+                if (next < end && !code.isPadding(next) && trapReturns(next)) {
                     lead(next, instruction);
                 }
             }
@@ -352,6 +363,21 @@ public final class StackFlow {
             }
         }
         return false;
+    }
+
+    /**
+     * Whether what lies behind a trap can be where it returns to. A kernel's warnings return, its bugs do not, and the instruction is the
+     * same: only what is assumed of the next one can tell.
+     */
+    private boolean trapReturns(int next) {
+        if (assumptions == null) {
+            return true;
+        }
+        scratch.copyFrom(state);
+        boolean known = assumptions.assume(next, builder);
+        meeting.copyFrom(state);
+        state.copyFrom(scratch);
+        return !known || meeting.agreesWith(state);
     }
 
     /** Whether a jump is that of a stub whose pointer, until it is bound, leads to what lies behind it. */

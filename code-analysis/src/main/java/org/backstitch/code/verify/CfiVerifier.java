@@ -44,7 +44,6 @@ public final class CfiVerifier {
 
     private int rowsRegion = -1;
     private int row;
-    private int assumedEntries;
 
     private CfiVerifier(ElfFile elf, CallFrameInfo info, Capstone capstone, Arena arena) {
         this.elf = elf;
@@ -145,7 +144,7 @@ public final class CfiVerifier {
                 ledger.rows(),
                 ledger.instructions(),
                 ledger.padding(),
-                assumedEntries,
+                flow.assumedEntries(),
                 ledger.assumed(),
                 code.undecoded(),
                 flow.unresolvedJumps(),
@@ -173,9 +172,7 @@ public final class CfiVerifier {
 
     private boolean assume(int instruction, StateBuilder state) {
         findRow(instruction);
-        boolean known = row >= 0 && RowCheck.assume(rows, row, state);
-        assumedEntries += known ? 1 : 0;
-        return known;
+        return row >= 0 && RowCheck.assume(rows, row, state);
     }
 
     private void visit(int instruction, StackState state, boolean assumed) {

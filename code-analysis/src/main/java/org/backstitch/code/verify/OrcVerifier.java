@@ -22,11 +22,14 @@ import org.backstitch.elf.orc.OrcType;
 /**
  * Holds the ORC table of a kernel or of a kernel module against its machine code.
  *
- * <p>Functions are found by the file's symbols; where it has none, by the targets of calls. What is claimed of entry code is checked from
- * the first entry of a stretch on, which is believed.
+ * <p>Functions are found by the file's symbols; where it has none, by the targets of calls, and by where aligned code begins behind code
+ * that does not go on. What is claimed of entry code is checked from the first entry of a stretch on, which is believed.
  */
 public final class OrcVerifier {
     private static final int ENDBR64 = 0xfa1e0ff3;
+
+    /** Functions of kernels for x86-64 are aligned to this many bytes ({@code CONFIG_FUNCTION_ALIGNMENT}). */
+    private static final int FUNCTION_ALIGNMENT = 16;
 
     private final ElfFile elf;
     private final OrcTable table;
@@ -36,7 +39,6 @@ public final class OrcVerifier {
     private final StackFlow flow;
     private final Ledger ledger;
     private final OrcCheck check = new OrcCheck();
-    private int assumedEntries;
 
     private OrcVerifier(ElfFile elf, OrcTable table, Capstone capstone, Arena arena) {
         this.elf = elf;
@@ -101,15 +103,50 @@ public final class OrcVerifier {
         for (ModuleCode.Part part : module.parts()) {
             add(regions, part.place(), part.size(), part.address(), true);
         }
-        for (int i = 0; i < all.size(); i++) {
-            long word = all.word(i);
+        int tracer = mostCalled(all);
+        boolean open = false;
+        for (int i = 0; i < all.size(); i = all.next(i)) {
+            long word = all.control(i);
+            int place = all.place(i);
+            boolean traced = false;
             if (Effect.operation(word) == Effect.CALL && Effect.n(word) >= 0) {
                 addFrom(regions, all.place(Effect.n(word)));
-            } else if (Effect.length(word) == 4 && isMark(all.place(i))) {
-                addFrom(regions, all.place(i));
+                traced = Effect.n(word) == tracer && isEntry(place);
             }
+            boolean behindOther = !open && place % FUNCTION_ALIGNMENT == 0 && !all.isPadding(i);
+            if (traced || behindOther && isEntry(place) || Effect.length(word) == 4 && isMark(place)) {
+                addFrom(regions, place);
+            }
+            open = !all.isPadding(i) && !ends(Effect.operation(word));
         }
         return regions.build();
+    }
+
+    /** What most calls go to: {@code __fentry__}, which kernels that can be traced call first in every function. */
+    private static int mostCalled(DecodedCode all) {
+        int[] counts = new int[all.size()];
+        int most = 0;
+        for (int i = 0; i < all.size(); i++) {
+            int target = Effect.operation(all.word(i)) == Effect.CALL ? Effect.n(all.word(i)) : -1;
+            if (target >= 0 && ++counts[target] > counts[most]) {
+                most = target;
+            }
+        }
+        return most;
+    }
+
+    /** Whether control cannot go on behind an operation. */
+    private static boolean ends(int operation) {
+        return switch (operation) {
+            case Effect.JUMP, Effect.JUMP_REGISTER, Effect.JUMP_TABLE, Effect.JUMP_MEMORY -> true;
+            case Effect.RETURN, Effect.STOP, Effect.TRAP, Effect.CALL -> true;
+            default -> false;
+        };
+    }
+
+    private boolean isEntry(int place) {
+        int row = table.find(module.addressOf(place));
+        return row >= 0 && OrcCheck.isEntry(table.entry(row));
     }
 
     private boolean isMark(int place) {
@@ -148,7 +185,7 @@ public final class OrcVerifier {
                 ledger.rows(),
                 ledger.instructions(),
                 ledger.padding(),
-                assumedEntries,
+                flow.assumedEntries(),
                 ledger.assumed(),
                 code.undecoded(),
                 flow.unresolvedJumps(),
@@ -171,9 +208,7 @@ public final class OrcVerifier {
 
     private boolean assume(int instruction, StateBuilder state) {
         int row = rowAt(instruction);
-        boolean known = row >= 0 && OrcCheck.assume(table.entry(row), state);
-        assumedEntries += known ? 1 : 0;
-        return known;
+        return row >= 0 && OrcCheck.assume(table.entry(row), state);
     }
 
     private void visit(int instruction, StackState state, boolean assumed) {
