@@ -152,6 +152,7 @@ public final class StackFlow {
             if (!restart || restarts == MOST_RESTARTS) {
                 return;
             }
+            reached.clear(code.first(region), code.first(region + 1));
         }
     }
 
@@ -377,7 +378,8 @@ public final class StackFlow {
         boolean known = assumptions.assume(next, builder);
         meeting.copyFrom(state);
         state.copyFrom(scratch);
-        return !known || meeting.agreesWith(state);
+        long rsp = meeting.register(X86_64.RSP);
+        return !known || rsp == Value.UNKNOWN || rsp == state.register(X86_64.RSP);
     }
 
     /** Whether a jump is that of a stub whose pointer, until it is bound, leads to what lies behind it. */

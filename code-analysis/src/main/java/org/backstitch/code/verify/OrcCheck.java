@@ -128,6 +128,10 @@ final class OrcCheck {
      * @return false if it does not say enough
      */
     static boolean assume(OrcEntry entry, StateBuilder state) {
+        if (entry.spRegister() == OrcRegister.BP_INDIRECT && entry.type() == OrcType.CALL) {
+            assumeRealigned(entry, state);
+            return true;
+        }
         int base = switch (entry.spRegister()) {
             case SP -> X86_64.RSP;
             case BP -> X86_64.RBP;
@@ -158,6 +162,17 @@ final class OrcCheck {
             }
         }
         return true;
+    }
+
+    /** BP is at an unknown distance from the CFA, but has it below. */
+    private static void assumeRealigned(OrcEntry entry, StateBuilder state) {
+        state.begin();
+        state.register(X86_64.RBP, Value.of(Value.ALIGNED, 0));
+        state.slot(Value.of(Value.ALIGNED, entry.spOffset()), Value.cfa(0));
+        state.slot(Value.cfa(-8), Value.initial(X86_64.RIP));
+        if (entry.bpRegister() == OrcRegister.BP) {
+            state.slot(Value.of(Value.ALIGNED, entry.bpOffset()), Value.initial(X86_64.RBP));
+        }
     }
 
     private static void assumeBp(OrcEntry entry, StateBuilder state) {

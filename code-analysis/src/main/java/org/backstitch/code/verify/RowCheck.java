@@ -134,15 +134,22 @@ final class RowCheck {
      */
     static boolean assume(CfiRows rows, int row, StateBuilder state) {
         int base = rows.cfaRegister(row);
-        if (base < 0 || base > X86_64.R15 || rows.isOutermost(row)) {
+        if (base > X86_64.R15 || rows.isOutermost(row)) {
             return false;
         }
-        long offset = rows.cfaOffset(row);
-        if ((int) offset != offset) {
-            return false;
+        if (base == CfiRows.EXPRESSION) {
+            base = assumeSaved(rows, row, state);
+            if (base < 0) {
+                return false;
+            }
+        } else {
+            long offset = rows.cfaOffset(row);
+            if ((int) offset != offset) {
+                return false;
+            }
+            state.begin();
+            state.register(base, Value.cfa((int) -offset));
         }
-        state.begin();
-        state.register(base, Value.cfa((int) -offset));
         for (int register = 0; register < X86_64.COUNT; register++) {
             if (rows.kind(row, register) == CallFrameInterpreter.OFFSET) {
                 long at = rows.operand(row, register);
@@ -156,5 +163,29 @@ final class RowCheck {
             }
         }
         return true;
+    }
+
+    /**
+     * The CFA is what an expression finds in the frame: the register that the expression begins with is at an unknown distance from the CFA.
+     *
+     * @return that register, or -1 if the expression is another one
+     */
+    private static int assumeSaved(CfiRows rows, int row, StateBuilder state) {
+        SymbolicExpression.Slot cfa = SymbolicExpression.slot(rows.cfaExpression(row));
+        if (cfa == null || !cfa.dereferenced()) {
+            return -1;
+        }
+        state.begin();
+        state.register(cfa.register(), Value.of(Value.ALIGNED, 0));
+        state.slot(Value.of(Value.ALIGNED, cfa.offset()), Value.cfa(-cfa.addend()));
+        for (int register = 0; register < X86_64.COUNT; register++) {
+            if (rows.kind(row, register) == CallFrameInterpreter.EXPRESSION) {
+                SymbolicExpression.Slot slot = SymbolicExpression.slot(rows.expression(row, register));
+                if (slot != null && !slot.dereferenced() && slot.register() == cfa.register()) {
+                    state.slot(Value.of(Value.ALIGNED, slot.offset()), wanted(register));
+                }
+            }
+        }
+        return cfa.register();
     }
 }

@@ -6,6 +6,7 @@ import org.backstitch.code.stack.StackState;
 import org.backstitch.code.stack.Value;
 import org.backstitch.elf.dwarf.DwarfExpression;
 import org.backstitch.unwind.machine.X86_64;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Evaluates DWARF expressions on abstract values (DWARF 5 §2.5): registers, frame slots, constants and their sums. Whatever else a value
@@ -16,6 +17,32 @@ final class SymbolicExpression {
 
     private final long[] stack = new long[MAX_DEPTH];
     private int depth;
+
+    /**
+     * What an expression of the usual form says: a register plus {@code offset}; if {@code dereferenced} the eight bytes there plus
+     * {@code addend}.
+     */
+    record Slot(int register, int offset, boolean dereferenced, int addend) {}
+
+    /** The expression as a slot; null if it has another form. */
+    static @Nullable Slot slot(DwarfExpression expression) {
+        try {
+            Cursor in = expression.code().cursor(0);
+            int register = in.u8() - 0x70;
+            long offset = in.sleb128();
+            boolean dereferenced = in.hasRemaining();
+            boolean usual = register >= 0 && register <= X86_64.R15 && (!dereferenced || in.u8() == 0x06);
+            long addend = 0;
+            if (usual && in.hasRemaining()) {
+                usual = in.u8() == 0x23;
+                addend = usual ? in.uleb128() : 0;
+            }
+            boolean fits = usual && !in.hasRemaining() && (int) offset == offset && (int) addend == addend;
+            return fits ? new Slot(register, (int) offset, dereferenced, (int) addend) : null;
+        } catch (MalformedInputException e) {
+            return null;
+        }
+    }
 
     /**
      * The value of an expression.

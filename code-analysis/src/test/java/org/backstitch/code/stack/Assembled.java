@@ -20,17 +20,13 @@ public final class Assembled {
         return ElfFile.map(library, arena);
     }
 
-    /** What gcc or g++ makes of C or C++, with the options given. */
-    public static ElfFile compiled(String compiler, String suffix, String source, Path directory, Arena arena, String... options)
-            throws IOException, InterruptedException {
-        Path file = directory.resolve("case" + suffix);
-        Path library = directory.resolve("case.so");
-        Files.writeString(file, source);
-        List<String> command = new java.util.ArrayList<>(List.of(compiler, "-shared", "-fPIC"));
-        command.addAll(List.of(options));
-        command.addAll(List.of("-o", library.toString(), file.toString()));
-        run(command);
-        return ElfFile.map(library, arena);
+    /** A relocatable object of assembly in GNU syntax. */
+    public static ElfFile object(String source, Path directory, Arena arena) throws IOException, InterruptedException {
+        Path assembly = directory.resolve("case.s");
+        Path object = directory.resolve("case.o");
+        Files.writeString(assembly, source + "\n");
+        run(List.of("gcc", "-c", "-o", object.toString(), assembly.toString()));
+        return ElfFile.map(object, arena);
     }
 
     private static void run(List<String> command) throws IOException, InterruptedException {
