@@ -22,7 +22,15 @@ public final class LandingPads {
     }
 
     /** Spans of places that do not overlap, sorted, with a number each. */
-    private record Spans(long[] spans, int[] numbers) {
+    private static final class Spans {
+        private final long[] spans;
+        private final int[] numbers;
+
+        Spans(long[] spans, int[] numbers) {
+            this.spans = spans;
+            this.numbers = numbers;
+        }
+
         int find(int place) {
             int at = Arrays.binarySearch(spans, (long) place << 32 | Integer.MAX_VALUE);
             at = at >= 0 ? at : -at - 2;

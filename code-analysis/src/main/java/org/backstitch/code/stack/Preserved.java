@@ -46,8 +46,7 @@ final class Preserved {
             if (Effect.operation(word) == Effect.CALL) {
                 int target = Effect.n(word);
                 int region = target < 0 ? -1 : code.regionOf(target);
-                boolean start = region >= 0 && target == code.first(region);
-                code.setWord(i, word & ~BITS | (start ? (long) bits[region] << SHIFT : 0));
+                code.setWord(i, word & ~BITS | (region >= 0 ? (long) bits[region] << SHIFT : 0));
             }
         }
     }
