@@ -1,6 +1,5 @@
 package org.backstitch.code.stack;
 
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -35,14 +34,6 @@ public final class StackFlow {
         void visit(int instruction, StackState state, boolean assumed);
     }
 
-    /** A state's record in the pool: whether it is only assumed, the call that it lies directly behind (or -1), how often it was followed. */
-    private static final int ASSUMED = 0;
-
-    private static final int BEHIND = 1;
-    private static final int VISITS = 2;
-    private static final int STATE = 3;
-    private static final int STRIDE = STATE + StackState.STRIDE;
-
     /** How often one place may change before it is taken for unknown: far above what any real loop needs. */
     private static final int MOST_VISITS = 64;
 
@@ -60,14 +51,7 @@ public final class StackFlow {
     private final StateBuilder builder = new StateBuilder(state);
     private final BitSet reached = new BitSet();
 
-    /** For each instruction where states meet, the number of its record; 0 for none. */
-    private final int[] records;
-
-    private long[] pool = new long[STRIDE * 64];
-    private int[] leaders = new int[64];
-    private int leaderCount;
-    private final InstructionQueue strong;
-    private final InstructionQueue weak;
+    private final Frontier frontier;
     private boolean assuming;
     private boolean restart;
     private int region;
@@ -83,9 +67,7 @@ public final class StackFlow {
         this.code = code;
         this.pads = pads;
         this.jumpTables = new JumpTables(code);
-        this.strong = new InstructionQueue(code.size());
-        this.weak = new InstructionQueue(code.size());
-        this.records = new int[code.size() + 1];
+        this.frontier = new Frontier(code.size());
         for (int i = 0; i < pads.size(); i++) {
             int pad = code.find(pads.pad(i));
             if (pad >= 0) {
@@ -139,7 +121,8 @@ public final class StackFlow {
         this.assumptions = assumptions;
         int assumedBefore = assumedEntries;
         for (int restarts = 0; ; restarts++) {
-            clear();
+            frontier.clear();
+            assuming = false;
             restart = false;
             assumedEntries = assumedBefore;
             if (code.regions().isFunction(region)) {
@@ -158,17 +141,16 @@ public final class StackFlow {
 
     /** Shows the state in front of every instruction that the last analysis reached, in the order of the code. */
     public void visit(Visitor visitor) {
-        Arrays.sort(leaders, 0, leaderCount);
-        for (int i = 0; i < leaderCount; i++) {
-            int instruction = leaders[i];
-            int record = records[instruction] * STRIDE;
-            boolean assumed = pool[record + ASSUMED] != 0;
-            state.load(pool, record + STATE);
+        for (int leader : frontier.leaders()) {
+            int instruction = leader;
+            int record = frontier.record(leader);
+            boolean assumed = frontier.pool.isAssumed(record);
+            frontier.pool.load(state, record);
             int end = code.first(code.regionOf(instruction) + 1);
             do {
                 visitor.visit(instruction, state, assumed);
                 instruction = step(instruction, end);
-            } while (instruction >= 0 && records[instruction] == 0);
+            } while (instruction >= 0 && frontier.record(instruction) == 0);
         }
     }
 
@@ -219,33 +201,12 @@ public final class StackFlow {
         return Effect.operation(word) == Effect.CALL && Effect.n(word) == next;
     }
 
-    private void clear() {
-        for (int i = 0; i < leaderCount; i++) {
-            records[leaders[i]] = 0;
-        }
-        leaderCount = 0;
-        strong.clear();
-        weak.clear();
-        assuming = false;
-    }
-
     private void enter() {
-        ModuleCode.Part part = code.module().partAt(code.regions().start(region));
-        if (part != null && part.isLinkageTable()) {
-            enterStubs(part);
-            return;
-        }
-        state.enter();
-        lead(code.first(region), -1);
-    }
-
-    /** A linkage table is entered at each of its stubs, except for the one that the others jump to. */
-    private void enterStubs(ModuleCode.Part part) {
-        for (int i = code.first(region); i < code.first(region + 1); i++) {
-            int offset = code.place(i) - part.place();
-            int operation = Effect.operation(code.word(i));
-            boolean stub = offset % 16 == 0 || offset % 8 == 0 && operation == Effect.JUMP_MEMORY;
-            if (stub && Effect.length(code.word(i)) > 0 && !(offset == 0 && part.name().equals(".plt"))) {
+        ModuleCode.Part stubs = LinkageTables.of(code, region);
+        int first = code.first(region);
+        int end = stubs == null ? Math.min(first + 1, code.first(region + 1)) : code.first(region + 1);
+        for (int i = first; i < end; i++) {
+            if (stubs == null || LinkageTables.isStub(code, stubs, i)) {
                 state.enter();
                 lead(i, -1);
             }
@@ -253,14 +214,10 @@ public final class StackFlow {
     }
 
     private void run() {
-        while (!restart) {
-            if (!strong.isEmpty()) {
-                follow(strong.remove());
-            } else if (!weak.isEmpty()) {
-                follow(weak.remove());
-            } else {
-                return;
-            }
+        int next = restart ? -1 : frontier.next();
+        while (next >= 0) {
+            follow(next);
+            next = restart ? -1 : frontier.next();
         }
     }
 
@@ -279,23 +236,13 @@ public final class StackFlow {
         }
     }
 
-    /** Room for one state behind the last record, for a copy. */
-    private int reserve() {
-        int at = (leaderCount + 1) * STRIDE;
-        if (at + STRIDE > pool.length) {
-            pool = Arrays.copyOf(pool, pool.length * 2);
-        }
-        return at;
-    }
-
     private void follow(int leader) {
-        int record = records[leader] * STRIDE;
-        pool[record + VISITS]++;
-        if (pool[record + VISITS] > MOST_VISITS) {
+        int record = frontier.record(leader);
+        if (frontier.pool.visit(record) > MOST_VISITS) {
             state.forget();
-            state.save(pool, record + STATE);
+            frontier.pool.save(state, record);
         }
-        state.load(pool, record + STATE);
+        frontier.pool.load(state, record);
         int end = code.first(code.regionOf(leader) + 1);
         int instruction = leader;
         while (true) {
@@ -316,7 +263,7 @@ public final class StackFlow {
                 }
                 return;
             }
-            if (code.isTarget(next) || records[next] != 0) {
+            if (code.isTarget(next) || frontier.record(next) != 0) {
                 lead(next, -1);
                 return;
             }
@@ -350,7 +297,7 @@ public final class StackFlow {
                                 : Value.OTHER);
             }
             case Effect.JUMP_MEMORY -> {
-                if (next < end && isLazyStub(instruction, word, next)) {
+                if (next < end && LinkageTables.isLazy(code, instruction, word, next)) {
                     lead(next, -1);
                 }
             }
@@ -380,15 +327,6 @@ public final class StackFlow {
         state.copyFrom(scratch);
         long rsp = meeting.register(X86_64.RSP);
         return !known || rsp == Value.UNKNOWN || rsp == state.register(X86_64.RSP);
-    }
-
-    /** Whether a jump is that of a stub whose pointer, until it is bound, leads to what lies behind it. */
-    private boolean isLazyStub(int instruction, long word, int next) {
-        ModuleCode.Part part = code.module().partAt(code.place(instruction));
-        return part != null
-                && part.isLinkageTable()
-                && Effect.a(word) == Effect.IN_MODULE
-                && code.module().initialPointerAt(Effect.n(word)) == code.place(next);
     }
 
     private boolean call(int instruction, long word, int next, int end) {
@@ -487,7 +425,7 @@ public final class StackFlow {
         for (int target : targets) {
             if (!code.isTarget(target)) {
                 code.setTarget(target);
-                restart |= reached.get(target) && records[target] == 0;
+                restart |= reached.get(target) && frontier.record(target) == 0;
             }
             jump(instruction, target);
         }
@@ -500,14 +438,13 @@ public final class StackFlow {
      */
     private void lead(int target, int behind) {
         code.setTarget(target);
-        if (records[target] == 0) {
-            addRecord(target, behind);
-            (behind >= 0 ? weak : strong).add(target);
+        int record = frontier.record(target);
+        if (record == 0) {
+            frontier.add(target, state, assuming, behind);
             return;
         }
-        int record = records[target] * STRIDE;
-        int call = (int) pool[record + BEHIND];
-        if (assuming && pool[record + ASSUMED] == 0) {
+        int call = frontier.pool.behind(record);
+        if (assuming && !frontier.pool.isAssumed(record)) {
             return;
         }
         if (call == behind || !disagrees(record)) {
@@ -522,7 +459,7 @@ public final class StackFlow {
     }
 
     private boolean disagrees(int record) {
-        meeting.load(pool, record + STATE);
+        frontier.pool.load(meeting, record);
         return !meeting.agreesWith(state);
     }
 
@@ -531,21 +468,8 @@ public final class StackFlow {
     }
 
     private void join(int record, int target) {
-        if (state.joinInto(pool, record + STATE)) {
-            strong.add(target);
+        if (frontier.pool.join(state, record)) {
+            frontier.again(target);
         }
-    }
-
-    private void addRecord(int instruction, int behind) {
-        if (leaderCount == leaders.length) {
-            leaders = Arrays.copyOf(leaders, 2 * leaderCount);
-        }
-        int record = reserve();
-        leaders[leaderCount++] = instruction;
-        records[instruction] = leaderCount;
-        pool[record + ASSUMED] = assuming ? 1 : 0;
-        pool[record + BEHIND] = behind;
-        pool[record + VISITS] = 0;
-        state.save(pool, record + STATE);
     }
 }

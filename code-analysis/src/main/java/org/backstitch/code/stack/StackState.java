@@ -11,20 +11,10 @@ import org.backstitch.unwind.machine.X86_64;
  */
 public final class StackState {
     static final int REGISTERS = 16;
-    static final int MAX_SLOTS = 32;
-
-    /** How many words {@link #save} writes at most. */
-    static final int STRIDE = REGISTERS + 1 + 2 * MAX_SLOTS;
-
-    private static final long LOSSY = 1L << 32;
     private static final int WORD = 8;
 
-    private final long[] registers = new long[REGISTERS];
-    private final long[] addresses = new long[MAX_SLOTS];
-    private final long[] values = new long[MAX_SLOTS];
-    private int slots;
-    private boolean lossy;
-
+    final long[] registers = new long[REGISTERS];
+    final FrameSlots slots = new FrameSlots();
     /** The registers of the last comparison; -1 for none that is known. */
     private int comparedA = -1;
 
@@ -38,17 +28,16 @@ public final class StackState {
             registers[register] = Value.initial(register);
         }
         registers[X86_64.RSP] = Value.cfa(-WORD);
-        slots = 0;
-        lossy = false;
+        slots.clear();
         comparedA = -1;
-        put(Value.cfa(-WORD), Value.initial(X86_64.RIP));
+        slots.store(Value.cfa(-WORD), Value.initial(X86_64.RIP));
     }
 
     /** The state that knows nothing. */
     void forget() {
         java.util.Arrays.fill(registers, Value.UNKNOWN);
-        slots = 0;
-        lossy = true;
+        slots.clear();
+        slots.lossy = true;
         comparedA = -1;
     }
 
@@ -63,52 +52,41 @@ public final class StackState {
 
     /** Whether something that matters may have been stored where it was not followed. */
     public boolean isLossy() {
-        return lossy;
-    }
-
-    void setLossy(boolean lossy) {
-        this.lossy = lossy;
+        return slots.lossy;
     }
 
     /** How many slots are listed. */
     public int slotCount() {
-        return slots;
+        return slots.count;
     }
 
     /** The address of a listed slot: a value of kind {@link Value#CFA} or {@link Value#ALIGNED}. */
     public long slotAddress(int index) {
-        return addresses[index];
+        return slots.addresses[index];
     }
 
     /** What a listed slot holds. */
     public long slotValue(int index) {
-        return values[index];
+        return slots.values[index];
     }
 
     /** What the eight bytes at an address hold. */
     public long memory(long address) {
-        if (!Value.isFrame(address)) {
-            return address == Value.UNKNOWN ? Value.UNKNOWN : Value.OTHER;
-        }
-        int slot = find(address);
-        if (slot >= 0) {
-            return values[slot];
-        }
-        return lossy ? Value.UNKNOWN : Value.OTHER;
+        return slots.get(address);
     }
 
     /** Whether the eight bytes at an address in the frame are listed. */
     public boolean isTracked(long address) {
-        return find(address) >= 0;
+        return slots.find(address) >= 0;
     }
 
     /** The address of a slot that holds what {@code register} held at the entry, the highest; {@link Value#UNKNOWN} if none does. */
     public long slotOf(int register) {
         long wanted = Value.initial(register);
         long found = Value.UNKNOWN;
-        for (int i = 0; i < slots; i++) {
-            if (values[i] == wanted && (found == Value.UNKNOWN || addresses[i] > found)) {
-                found = addresses[i];
+        for (int i = 0; i < slots.count; i++) {
+            if (slots.values[i] == wanted && (found == Value.UNKNOWN || slots.addresses[i] > found)) {
+                found = slots.addresses[i];
             }
         }
         return found;
@@ -125,70 +103,6 @@ public final class StackState {
             }
         }
         return true;
-    }
-
-    private int find(long address) {
-        for (int i = 0; i < slots; i++) {
-            if (addresses[i] == address) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    /** Stores eight bytes at an address. What is not in the frame is taken not to change it. */
-    void store(long address, long value) {
-        if (!Value.isFrame(address)) {
-            if (address == Value.UNKNOWN && Value.isSaved(value)) {
-                lossy = true;
-            }
-            return;
-        }
-        erase(address, WORD);
-        if (Value.matters(value) || Value.kind(value) == Value.MODULE || Value.isInitial(value)) {
-            put(address, value);
-        }
-    }
-
-    private void put(long address, long value) {
-        if (slots == MAX_SLOTS && !evict(value)) {
-            return;
-        }
-        addresses[slots] = address;
-        values[slots++] = value;
-    }
-
-    /** Makes room for a value that matters more than one that is there. */
-    private boolean evict(long value) {
-        if (!Value.isSaved(value)) {
-            return false;
-        }
-        for (int i = 0; i < slots; i++) {
-            if (!Value.isSaved(values[i])) {
-                remove(i);
-                return true;
-            }
-        }
-        lossy = true;
-        return false;
-    }
-
-    private void remove(int slot) {
-        slots--;
-        addresses[slot] = addresses[slots];
-        values[slot] = values[slots];
-    }
-
-    /** Forgets the slots that share a byte with {@code width} bytes at an address in the frame. */
-    void erase(long address, int width) {
-        for (int i = slots - 1; i >= 0; i--) {
-            if (Value.kind(addresses[i]) == Value.kind(address)) {
-                int distance = Value.offset(addresses[i]) - Value.offset(address);
-                if (distance > -WORD && distance < width) {
-                    remove(i);
-                }
-            }
-        }
     }
 
     /** Executes a word that control passes. */
@@ -216,11 +130,11 @@ public final class StackState {
                 registers[a] = value;
             }
             case Effect.LOAD -> registers[a] = memory(Value.plus(registers[b], n));
-            case Effect.STORE -> store(Value.plus(registers[b], n), registers[a]);
+            case Effect.STORE -> slots.store(Value.plus(registers[b], n), registers[a]);
             case Effect.CLOBBER -> {
                 long address = Value.plus(registers[b], n);
                 if (Value.isFrame(address)) {
-                    erase(address, Effect.width(word));
+                    slots.erase(address, Effect.width(word));
                 }
             }
             case Effect.AND -> and(a, n);
@@ -274,9 +188,9 @@ public final class StackState {
         long rsp = Value.plus(registers[X86_64.RSP], -width);
         registers[X86_64.RSP] = rsp;
         if (width == WORD) {
-            store(rsp, value);
+            slots.store(rsp, value);
         } else if (Value.isFrame(rsp)) {
-            erase(rsp, width);
+            slots.erase(rsp, width);
         }
     }
 
@@ -353,13 +267,7 @@ public final class StackState {
                 registers[other] = Value.UNKNOWN;
             }
         }
-        for (int i = slots - 1; i >= 0; i--) {
-            if (Value.kind(addresses[i]) == Value.ALIGNED) {
-                remove(i);
-            } else if (Value.kind(values[i]) == Value.ALIGNED) {
-                values[i] = Value.UNKNOWN;
-            }
-        }
+        slots.forgetPlace();
         return Value.of(Value.ALIGNED, 0);
     }
 
@@ -374,32 +282,13 @@ public final class StackState {
                 registers[register] = Value.OTHER;
             }
         }
-        long rsp = registers[X86_64.RSP];
-        for (int i = slots - 1; i >= 0; i--) {
-            if (Value.kind(addresses[i]) == Value.kind(rsp) && Value.offset(addresses[i]) < Value.offset(rsp)) {
-                remove(i);
-            }
-        }
-        forgetLocals();
+        slots.eraseBelow(registers[X86_64.RSP]);
+        slots.forgetLocals();
         comparedA = -1;
     }
 
-    /**
-     * A callee may change local variables whose address it got. Pointers to the saved registers and what lies above are kept: they are
-     * how realigned functions find their frame again.
-     */
-    private void forgetLocals() {
-        int lowest = 0;
-        for (int i = 0; i < slots; i++) {
-            if (Value.isSaved(values[i]) && Value.kind(addresses[i]) == Value.CFA) {
-                lowest = Math.min(lowest, Value.offset(addresses[i]));
-            }
-        }
-        for (int i = 0; i < slots; i++) {
-            if (Value.kind(values[i]) == Value.CFA && Value.offset(values[i]) < lowest) {
-                values[i] = Value.UNKNOWN;
-            }
-        }
+    void forgetComparison() {
+        comparedA = -1;
     }
 
     /** Whether the system call that RAX names returns: {@code exit}, {@code exit_group} and {@code rt_sigreturn} of Linux do not. */
@@ -441,122 +330,14 @@ public final class StackState {
         if (rsp == Value.UNKNOWN || other == Value.UNKNOWN) {
             return true;
         }
-        return rsp == other && holdsSavedOf(that) && that.holdsSavedOf(this);
-    }
-
-    private boolean holdsSavedOf(StackState that) {
-        long rsp = registers[X86_64.RSP];
-        for (int i = 0; i < that.slots; i++) {
-            boolean live = Value.kind(that.addresses[i]) != Value.kind(rsp)
-                    || Value.offset(that.addresses[i]) >= Value.offset(rsp);
-            if (live && Value.isSaved(that.values[i])) {
-                long mine = memory(that.addresses[i]);
-                if (mine != that.values[i] && mine != Value.UNKNOWN) {
-                    return false;
-                }
-            }
-        }
-        return true;
+        return rsp == other && slots.holdsSavedOf(that.slots, rsp) && that.slots.holdsSavedOf(slots, rsp);
     }
 
     void copyFrom(StackState that) {
         System.arraycopy(that.registers, 0, registers, 0, REGISTERS);
-        slots = that.slots;
-        System.arraycopy(that.addresses, 0, addresses, 0, slots);
-        System.arraycopy(that.values, 0, values, 0, slots);
-        lossy = that.lossy;
+        slots.copyFrom(that.slots);
         comparedA = that.comparedA;
         comparedB = that.comparedB;
-    }
-
-    /** Writes the state to {@code pool} at {@code at}. */
-    void save(long[] pool, int at) {
-        System.arraycopy(registers, 0, pool, at, REGISTERS);
-        pool[at + REGISTERS] = slots | (lossy ? LOSSY : 0);
-        System.arraycopy(addresses, 0, pool, at + REGISTERS + 1, slots);
-        System.arraycopy(values, 0, pool, at + REGISTERS + 1 + MAX_SLOTS, slots);
-    }
-
-    /** Reads the state from {@code pool} at {@code at}. */
-    void load(long[] pool, int at) {
-        System.arraycopy(pool, at, registers, 0, REGISTERS);
-        slots = (int) pool[at + REGISTERS];
-        lossy = (pool[at + REGISTERS] & LOSSY) != 0;
-        System.arraycopy(pool, at + REGISTERS + 1, addresses, 0, slots);
-        System.arraycopy(pool, at + REGISTERS + 1 + MAX_SLOTS, values, 0, slots);
-        comparedA = -1;
-    }
-
-    /**
-     * Joins the state into the one saved in {@code pool} at {@code at}.
-     *
-     * @return whether that changed
-     */
-    boolean joinInto(long[] pool, int at) {
-        boolean changed = false;
-        for (int register = 0; register < REGISTERS; register++) {
-            long old = pool[at + register];
-            if (old != registers[register]) {
-                long joined = Value.join(old, registers[register]);
-                if (joined != old) {
-                    pool[at + register] = joined;
-                    changed = true;
-                }
-            }
-        }
-        return joinSlots(pool, at) || changed;
-    }
-
-    private boolean joinSlots(long[] pool, int at) {
-        boolean changed = false;
-        boolean poolLossy = (pool[at + REGISTERS] & LOSSY) != 0;
-        int count = (int) pool[at + REGISTERS];
-        int keys = at + REGISTERS + 1;
-        int contents = keys + MAX_SLOTS;
-        for (int i = count - 1; i >= 0; i--) {
-            long mine = memory(pool[keys + i]);
-            long old = pool[contents + i];
-            long joined = Value.join(old, mine);
-            if (joined != old) {
-                changed = true;
-                if (joined == Value.OTHER) {
-                    count--;
-                    pool[keys + i] = pool[keys + count];
-                    pool[contents + i] = pool[contents + count];
-                } else {
-                    pool[contents + i] = joined;
-                }
-            }
-        }
-        for (int i = 0; i < slots && !poolLossy; i++) {
-            if (Value.matters(values[i]) && !contains(pool, keys, count, addresses[i])) {
-                // There it is something else: here it was followed, so that it is lost from now on.
-                if (count < MAX_SLOTS) {
-                    pool[keys + count] = addresses[i];
-                    pool[contents + count] = Value.UNKNOWN;
-                    count++;
-                    changed = true;
-                } else if (Value.isSaved(values[i])) {
-                    poolLossy = true;
-                    changed = true;
-                }
-            }
-        }
-        if (lossy && !poolLossy) {
-            poolLossy = true;
-            changed = true;
-        }
-        pool[at + REGISTERS] = count | (poolLossy ? LOSSY : 0);
-        return changed;
-    }
-
-    private static boolean contains(long[] pool, int keys, int count, long address) {
-        for (int i = 0; i < count; i++) {
-            if (pool[keys + i] == address) {
-                return true;
-            }
-        }
-        return false;
     }
 
     @Override
@@ -571,11 +352,11 @@ public final class StackState {
                         .append(Value.describe(registers[register]).replace(' ', '-'));
             }
         }
-        for (int i = 0; i < slots; i++) {
+        for (int i = 0; i < slots.count; i++) {
             text.append(" [")
-                    .append(Value.describe(addresses[i]))
+                    .append(Value.describe(slots.addresses[i]))
                     .append("]=")
-                    .append(Value.describe(values[i]).replace(' ', '-'));
+                    .append(Value.describe(slots.values[i]).replace(' ', '-'));
         }
         return text.toString();
     }

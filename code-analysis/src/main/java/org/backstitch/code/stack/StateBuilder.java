@@ -1,5 +1,7 @@
 package org.backstitch.code.stack;
 
+import org.backstitch.unwind.machine.X86_64;
+
 /** Fills in a state that somebody assumes: begins with every callee-saved register its own, the others something else. */
 public final class StateBuilder {
     private final StackState state;
@@ -14,8 +16,8 @@ public final class StateBuilder {
         for (int register = 0; register < StackState.REGISTERS; register++) {
             state.setRegister(register, Value.isCalleeSaved(register) ? Value.initial(register) : Value.OTHER);
         }
-        state.setRegister(org.backstitch.unwind.machine.X86_64.RSP, Value.UNKNOWN);
-        state.setLossy(false);
+        state.setRegister(X86_64.RSP, Value.UNKNOWN);
+        state.slots.lossy = false;
     }
 
     /** A register's {@link Value}. */
@@ -25,7 +27,7 @@ public final class StateBuilder {
 
     /** The {@link Value} in the eight bytes at an address in the frame. */
     public void slot(long address, long value) {
-        state.store(address, value);
+        state.slots.store(address, value);
     }
 
     /** The state as it is so far. */
