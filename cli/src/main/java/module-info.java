@@ -1,6 +1,7 @@
 /** The {@code backstitch} command: sources of callchains on one side, outputs that people and scripts read on the other. */
 module org.backstitch.cli {
     requires org.backstitch.bytes;
+    requires org.backstitch.code;
     requires org.backstitch.dump;
     requires org.backstitch.elf;
     requires org.backstitch.fixtures;

@@ -6,4 +6,6 @@ module org.backstitch.code {
     requires static transitive org.jspecify;
 
     exports org.backstitch.code.capstone;
+    exports org.backstitch.code.stack;
+    exports org.backstitch.code.verify;
 }

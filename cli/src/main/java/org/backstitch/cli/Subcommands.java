@@ -18,6 +18,7 @@ final class Subcommands {
         commands.put("core", CoreCommand::new);
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);
+        commands.put("verify", VerifyCommand::new);
         commands.put("kernel", KernelCommand::new);
         commands.put("simulate", SimulateCommand::new);
         return commands;

@@ -58,6 +58,7 @@ public final class CallFrameInterpreter {
     private long rowStart;
     private long rowEnd;
     private boolean finished;
+    private long argumentsSize;
 
     /** An interpreter that is at no entry yet: {@link #start} it. */
     @SuppressWarnings("NullAway.Init") // start() sets what is read; nextRow() before it returns false.
@@ -97,6 +98,7 @@ public final class CallFrameInterpreter {
         rowStart = location;
         rowEnd = location;
         finished = false;
+        argumentsSize = 0;
     }
 
     /**
@@ -177,6 +179,14 @@ public final class CallFrameInterpreter {
     /** Whether registers other than the general ones and the return address have rules: {@link #row} tells them. */
     public boolean hasUncommonRegisters() {
         return state.others != null && !state.others.isEmpty();
+    }
+
+    /**
+     * How many bytes of arguments lie on the stack above what the row describes ({@code DW_CFA_GNU_args_size}): an exception that is
+     * thrown by a call here removes them before it lands.
+     */
+    public long argumentsSize() {
+        return argumentsSize;
     }
 
     /** The CIE of the entry that is executed. */
@@ -299,7 +309,7 @@ public final class CallFrameInterpreter {
             case DW_CFA_def_cfa_offset -> state.cfaOffset = uleb128();
             case DW_CFA_def_cfa_offset_sf -> state.cfaOffset = sleb128() * cie.dataAlignment();
             case DW_CFA_def_cfa_expression -> state.cfaExpression = block();
-            case DW_CFA_GNU_args_size -> uleb128();
+            case DW_CFA_GNU_args_size -> argumentsSize = uleb128();
             case DW_CFA_GNU_window_save ->
                 throw section.malformed(at, "DW_CFA_GNU_window_save, which x86-64 does not have");
             default -> throw section.malformed(at, "call frame instruction 0x%02x is not defined".formatted(opcode));

@@ -1,0 +1,143 @@
+package org.backstitch.code.stack;
+
+import java.util.Arrays;
+import org.backstitch.bytes.Bytes;
+
+/**
+ * Reads the tables that indirect jumps take their targets from.
+ *
+ * <p>A table's length is nowhere written. It ends at the bound that the index was compared with, where the comparison is found; before the
+ * next place that the code takes the address of; and before the first entry that does not lead to an instruction of the same function.
+ */
+final class JumpTables {
+    /** How far back from a jump its comparison is looked for, in words. */
+    private static final int LOOK_BACK = 32;
+
+    private static final int MOST_ENTRIES = 1 << 14;
+
+    private final DecodedCode code;
+    private int[] addresses;
+
+    JumpTables(DecodedCode code) {
+        this.code = code;
+        this.addresses = new int[0];
+    }
+
+    /** The places that the code names: where a table may start. */
+    private int[] addresses() {
+        if (addresses.length == 0) {
+            int[] found = new int[1024];
+            int count = 0;
+            found[count++] = Integer.MAX_VALUE;
+            for (int i = 0; i < code.size(); i++) {
+                long word = code.word(i);
+                int operation = Effect.operation(word);
+                boolean absolute = (operation == Effect.JUMP_TABLE || operation == Effect.LOAD_TABLE_64)
+                        && Effect.b(word) == Effect.NO_REGISTER;
+                if (operation == Effect.ADDRESS || absolute) {
+                    if (count == found.length) {
+                        found = Arrays.copyOf(found, 2 * count);
+                    }
+                    found[count++] = Effect.n(word);
+                }
+            }
+            addresses = Arrays.copyOf(found, count);
+            Arrays.sort(addresses);
+        }
+        return addresses;
+    }
+
+    /**
+     * The instructions that a jump can go to by a table; empty where it cannot be read.
+     *
+     * @param jump the instruction
+     * @param kind {@link Value#TABLE_TARGET} or {@link Value#TABLE_POINTER}
+     * @param table the table's place
+     */
+    int[] targets(int jump, int kind, int table) {
+        int entrySize = kind == Value.TABLE_TARGET ? 4 : 8;
+        int limit = limit(table, entrySize);
+        int bound = bound(jump);
+        limit = bound > 0 ? Math.min(limit, bound) : limit;
+        int[] targets = new int[Math.min(limit, 256)];
+        int count = 0;
+        Bytes bytes = kind == Value.TABLE_TARGET ? code.module().bytesFrom(table) : null;
+        for (int entry = 0; entry < limit; entry++) {
+            int at = table + entry * entrySize;
+            int place;
+            if (kind == Value.TABLE_POINTER) {
+                place = code.module().pointerAt(at);
+            } else if (bytes != null && bytes.contains(4L * entry, 4)) {
+                place = table + bytes.i32(4L * entry);
+            } else {
+                place = ModuleCode.NOWHERE;
+            }
+            int target = code.find(place);
+            if (target < 0 || !belongs(jump, target)) {
+                break;
+            }
+            if (count == targets.length) {
+                targets = Arrays.copyOf(targets, 2 * count);
+            }
+            targets[count++] = target;
+        }
+        int[] distinct = Arrays.copyOf(targets, count);
+        Arrays.sort(distinct);
+        return Arrays.stream(distinct).distinct().toArray();
+    }
+
+    private int limit(int table, int entrySize) {
+        int[] all = addresses();
+        int at = Arrays.binarySearch(all, table);
+        at = at >= 0 ? at : -at - 1;
+        while (at < all.length && all[at] <= table) {
+            at++;
+        }
+        long room = at < all.length ? (long) all[at] - table : Integer.MAX_VALUE;
+        return (int) Math.min(room / entrySize, MOST_ENTRIES);
+    }
+
+    private boolean belongs(int jump, int target) {
+        int region = code.regionOf(target);
+        return region == code.regionOf(jump) || !code.regions().isFunction(region);
+    }
+
+    /** How many entries the comparison before a jump lets through; 0 where none is found. */
+    private int bound(int jump) {
+        int first = Math.max(code.first(code.regionOf(jump)), jump - LOOK_BACK);
+        int index = -1;
+        for (int i = jump; i >= first; i--) {
+            long word = code.word(i);
+            switch (Effect.operation(word)) {
+                case Effect.LOAD_TABLE_32, Effect.LOAD_TABLE_64, Effect.JUMP_TABLE -> {
+                    if (index < 0) {
+                        index = Effect.width(word);
+                    }
+                }
+                case Effect.MOVE -> {
+                    if (Effect.a(word) == index) {
+                        index = Effect.b(word);
+                    }
+                }
+                case Effect.COMPARE_CONSTANT -> {
+                    if (Effect.a(word) == index && isRangeCheck(i + 1)) {
+                        return Effect.n(word) >= 0 ? Effect.n(word) + 1 : 0;
+                    }
+                }
+                case Effect.CALL, Effect.CALL_INDIRECT, Effect.RETURN -> {
+                    return 0;
+                }
+                default -> {
+                    // What lies between is passed over.
+                }
+            }
+        }
+        return 0;
+    }
+
+    private boolean isRangeCheck(int index) {
+        return index < code.size()
+                && Effect.operation(code.word(index)) == Effect.BRANCH
+                && Effect.width(code.word(index)) == 0;
+    }
+}

@@ -1,0 +1,29 @@
+package org.backstitch.code.verify;
+
+/**
+ * How many rows, or instructions, came to which {@link Verdict}.
+ *
+ * @param proved the code does what the table says
+ * @param contradicted it does something else
+ * @param undecided what the table claims could not be followed
+ * @param unreached no control flow that could be followed leads there
+ */
+public record Counts(int proved, int contradicted, int undecided, int unreached) {
+    static Counts of(int[] byVerdict) {
+        return new Counts(
+                byVerdict[Verdict.PROVED.ordinal()],
+                byVerdict[Verdict.CONTRADICTED.ordinal()],
+                byVerdict[Verdict.UNDECIDED.ordinal()],
+                byVerdict[Verdict.UNREACHED.ordinal()]);
+    }
+
+    /** All of them. */
+    public int total() {
+        return proved + contradicted + undecided + unreached;
+    }
+
+    /** The part that was proved or contradicted, 0 to 1; 1 of nothing. */
+    public double decided() {
+        return total() == 0 ? 1 : (double) (proved + contradicted) / total();
+    }
+}
