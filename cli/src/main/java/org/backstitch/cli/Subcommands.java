@@ -15,6 +15,7 @@ final class Subcommands {
         commands.put("fold", FoldCommand::new);
         commands.put("flame", FlameCommand::new);
         commands.put("core", CoreCommand::new);
+        commands.put("snapshot", SnapshotCommand::new);
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("kernel", KernelCommand::new);

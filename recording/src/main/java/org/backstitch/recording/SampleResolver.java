@@ -82,6 +82,7 @@ final class SampleResolver {
             return null;
         }
         result.clear();
+        result.offset = offset;
         if (!records.isSample()) {
             return resolveLateRecord(offset);
         }
@@ -257,8 +258,8 @@ final class SampleResolver {
         }
     }
 
-    /** Hands out what a sample's user stack would be unwound from, if it has that. */
-    void giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
+    /** Hands out what a sample's user stack would be unwound from, if it has that; whether it does. */
+    boolean giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
         boolean unwinds =
                 sample.moveTo(offset) && sample.userRegisterAbi() == PerfRegisters.ABI_64 && hasStackRegisters();
         if (unwinds) {
@@ -267,6 +268,7 @@ final class SampleResolver {
             long when = index.isTimed() ? sample.time() : offset;
             consumer.accept(index.space(sample.pid(), when, offset), registers, stack);
         }
+        return unwinds;
     }
 
     /**
