@@ -16,6 +16,7 @@ final class Subcommands {
         commands.put("flame", FlameCommand::new);
         commands.put("core", CoreCommand::new);
         commands.put("snapshot", SnapshotCommand::new);
+        commands.put("pid", PidCommand::new);
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("kernel", KernelCommand::new);
