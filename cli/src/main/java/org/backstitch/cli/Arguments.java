@@ -95,7 +95,7 @@ public final class Arguments {
     }
 
     /**
-     * The whole number given for an option.
+     * The whole number given for an option or operand.
      *
      * @param otherwise what holds if it was not given
      * @throws UsageException if it is not a number from {@code least} to {@code most}
@@ -114,7 +114,8 @@ public final class Arguments {
             // Said below, in our own words.
         }
         String range = most == Integer.MAX_VALUE ? least + " or more" : "from " + least + " to " + most;
-        throw new UsageException("option '" + name + "' needs a whole number, " + range + ": not '" + value + "'");
+        String what = name.startsWith("-") ? "option '" + name + "'" : name;
+        throw new UsageException(what + " needs a whole number, " + range + ": not '" + value + "'");
     }
 
     /**

@@ -21,11 +21,12 @@ public final class CoreCommand implements Subcommand {
                         "--sysroot, --symfs",
                         "DIR",
                         "Look every binary up under DIR; this system's own files are never used then.");
-        return ProcessArguments.addTo(syntax)
+        return ProcessArguments.addChoiceTo(ProcessArguments.addTo(syntax))
                 .example("backstitch core core.1234", "every thread's stack")
                 .example(
                         "backstitch core core --exe build/server --sysroot sysroot --registers --format json",
-                        "another system's core, for a script");
+                        "another system's core, for a script")
+                .example("backstitch core core --save-snapshot case", "the crashed thread as a small case of its own");
     }
 
     @Override
@@ -35,7 +36,7 @@ public final class CoreCommand implements Subcommand {
                 .withSysroot(arguments.directory("--sysroot").orElse(null));
         Path path = arguments.requiredInput("CORE");
         try (CoreDump core = CoreDump.open(path, options)) {
-            ProcessArguments.printThreads(core.process(), arguments, session);
+            ProcessArguments.printAndKeep(core.process(), arguments, session);
             if (core.missingBytes() != 0) {
                 session.say(String.format(
                         Locale.ROOT, "the core is cut off: %,d bytes of memory are missing", core.missingBytes()));

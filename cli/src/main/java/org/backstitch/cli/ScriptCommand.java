@@ -2,6 +2,7 @@ package org.backstitch.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.backstitch.cli.output.Output;
 import org.backstitch.recording.BatchWorker;
@@ -22,9 +23,22 @@ public final class ScriptCommand implements Subcommand {
                 .flag(
                         "--no-merge-callchains",
                         "Leave samples that wait for a late user callchain as they are, and print the late ones by themselves.");
+        syntax.option(
+                        "--sample",
+                        "WHICH",
+                        "Only one sample: its number, counted from 1 as they are printed, or its time as it is printed, with TID: in"
+                                + " front where several threads have a sample of that time.")
+                .option(
+                        "--save-snapshot",
+                        "DIR",
+                        "Keep that sample's user stack in a new directory, with the little of its files that unwinding reads: a case"
+                                + " for backstitch snapshot.");
         return RecordingArguments.addTo(syntax)
                 .example("backstitch script perf.data | less", "read it")
-                .example("backstitch script --format json --symfs sysroot perf.data", "for scripts; a system's files");
+                .example("backstitch script --format json --symfs sysroot perf.data", "for scripts; a system's files")
+                .example(
+                        "backstitch script --sample 4711:12.000345678 --save-snapshot case perf.data",
+                        "the sample of a thread at a time, kept as a case");
     }
 
     @Override
@@ -35,8 +49,18 @@ public final class ScriptCommand implements Subcommand {
             options = options.withoutMerging();
         }
         Path path = arguments.path("PERF_DATA").orElseThrow();
+        Optional<SampleChoice> choice = arguments.text("--sample").map(SampleChoice::parse);
+        Optional<Path> directory = arguments.path("--save-snapshot");
+        if (directory.isPresent() && choice.isEmpty()) {
+            throw new UsageException("--save-snapshot keeps one sample: say which with --sample");
+        }
         long begin = System.nanoTime();
         try (Recording recording = RecordingArguments.open(path, options)) {
+            if (choice.isPresent()) {
+                SampleWriter writer = json ? new SampleJson() : new SampleText();
+                choice.get().print(recording, writer, directory, session);
+                return ExitStatus.DONE;
+            }
             Supplier<BatchWorker<Output>> workers =
                     json ? () -> new Worker(new SampleJson()) : () -> new Worker(new SampleText());
             try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {

@@ -1,6 +1,9 @@
 package org.backstitch.cli;
 
 import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.backstitch.cli.output.JsonLines;
 import org.backstitch.cli.output.Output;
 import org.backstitch.cli.output.PlainText;
@@ -8,6 +11,7 @@ import org.backstitch.dump.user.Place;
 import org.backstitch.dump.user.ProcessImage;
 import org.backstitch.dump.user.SignalInfo;
 import org.backstitch.dump.user.ThreadState;
+import org.backstitch.symbols.Demangler;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.machine.X86_64;
@@ -20,13 +24,31 @@ abstract class StackWriter {
         X86_64.RIP, X86_64.RSP, X86_64.RBP, X86_64.RBX, X86_64.R12, X86_64.R13, X86_64.R14, X86_64.R15
     };
 
-    private StackWriter() {}
+    private final @Nullable Demangler demangler;
+    private final Map<String, String> demangled = new HashMap<>();
+
+    private StackWriter(boolean demangle) {
+        demangler = demangle ? Demangler.create() : null;
+    }
 
     /** Writes a thread of a process. */
     abstract void write(ProcessImage process, ThreadState thread, Callchain chain) throws IOException;
 
-    static StackWriter of(boolean json, Output out) throws IOException {
-        return json ? new Json(out) : new Text(out);
+    /**
+     * Makes a writer.
+     *
+     * @param json as JSON, one object a line, instead of text
+     * @param demangle C++ and Rust names as people write them, instead of as the linker knows them
+     */
+    static StackWriter of(boolean json, boolean demangle, Output out) throws IOException {
+        return json ? new Json(demangle, out) : new Text(demangle, out);
+    }
+
+    /** The name of the code at a place, as it is to be read; null where it has none. */
+    final @Nullable String nameOf(Place place) {
+        Demangler names = demangler;
+        String symbol = place.symbol();
+        return symbol == null || names == null ? symbol : demangled.computeIfAbsent(symbol, names::demangle);
     }
 
     private static final class Text extends StackWriter {
@@ -34,7 +56,8 @@ abstract class StackWriter {
 
         private final Output out;
 
-        Text(Output out) {
+        Text(boolean demangle, Output out) {
+            super(demangle);
             this.out = out;
         }
 
@@ -50,6 +73,11 @@ abstract class StackWriter {
                 if (signal.hasAddress()) {
                     out.append(" at 0x").hex(signal.address());
                 }
+            }
+            if (thread.stopped().isPresent()) {
+                out.append("stopped for ")
+                        .decimal(TimeUnit.NANOSECONDS.toMicros(thread.stopped().getAsLong()))
+                        .append(" us");
             }
             out.newline();
             for (int i = 0; i < chain.size(); i++) {
@@ -69,7 +97,7 @@ abstract class StackWriter {
             }
             out.hex(ip).append(' ');
             Place place = process.place(chain.lookupPc(index));
-            String symbol = place.symbol();
+            String symbol = nameOf(place);
             if (symbol == null) {
                 out.append("[unknown]");
             } else {
@@ -101,7 +129,8 @@ abstract class StackWriter {
     private static final class Json extends StackWriter {
         private final JsonLines lines;
 
-        Json(Output out) throws IOException {
+        Json(boolean demangle, Output out) throws IOException {
+            super(demangle);
             lines = new JsonLines(out);
         }
 
@@ -111,6 +140,9 @@ abstract class StackWriter {
             number("pid", process.pid());
             number("tid", thread.tid());
             lines.text("comm", thread.comm());
+            if (thread.stopped().isPresent()) {
+                lines.number("stopped_ns", thread.stopped().getAsLong());
+            }
             lines.generator().writeArrayFieldStart("frames");
             for (int i = 0; i < chain.size(); i++) {
                 writeFrame(process, chain, i);
@@ -131,7 +163,7 @@ abstract class StackWriter {
             long ip = chain.pc(index);
             Place place = process.place(chain.lookupPc(index));
             lines.generator().writeStartObject();
-            lines.address("ip", ip).text("kind", "user").text("sym", place.symbol());
+            lines.address("ip", ip).text("kind", "user").text("sym", nameOf(place));
             if (place.symbol() == null) {
                 lines.unknown("off");
             } else {

@@ -16,6 +16,8 @@ final class Subcommands {
         commands.put("flame", FlameCommand::new);
         commands.put("inject", InjectCommand::new);
         commands.put("core", CoreCommand::new);
+        commands.put("snapshot", SnapshotCommand::new);
+        commands.put("pid", PidCommand::new);
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("verify", VerifyCommand::new);

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
@@ -13,6 +14,7 @@ import org.backstitch.elf.ElfFile;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 
@@ -132,6 +134,20 @@ public final class Recording implements AutoCloseable {
                 resolver.giveStack(offset, consumer);
             }
         }
+    }
+
+    /**
+     * Gives the user stack that a sample was unwound from.
+     *
+     * @return false if the sample recorded none
+     */
+    public boolean giveStack(ResolvedSample sample, StackConsumer consumer) throws IOException {
+        return new SampleResolver(file, index, options, symbols).giveStack(sample.offset, consumer);
+    }
+
+    /** The separate file with a module's symbols, where there is one. */
+    public Optional<ElfFile> debugFile(ElfModule module) {
+        return symbols.debugFile(module);
     }
 
     /**

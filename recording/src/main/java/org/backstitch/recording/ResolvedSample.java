@@ -15,6 +15,7 @@ public final class ResolvedSample {
     /** Stands for an unknown time, CPU or thread. */
     public static final int UNKNOWN = -1;
 
+    long offset;
     String comm = "";
     long pid;
     long tid;

@@ -121,6 +121,7 @@ final class SampleResolver {
             return null;
         }
         result.clear();
+        result.offset = offset;
         if (!records.isSample()) {
             return resolveLateRecord(offset);
         }
@@ -286,14 +287,16 @@ final class SampleResolver {
         }
     }
 
-    /** Hands out what a sample's user stack would be unwound from, if it has that. */
-    void giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
-        if (sample.moveTo(offset) && unwinds(sample)) {
+    /** Hands out what a sample's user stack would be unwound from, if it has that; whether it does. */
+    boolean giveStack(long offset, Recording.StackConsumer consumer) throws IOException {
+        boolean unwinds = sample.moveTo(offset) && unwinds(sample);
+        if (unwinds) {
             readRegisters();
             stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
             long when = index.isTimed() ? sample.time() : offset;
             consumer.accept(index.space(sample.pid(), when, offset), registers, stack);
         }
+        return unwinds;
     }
 
     /**

@@ -102,9 +102,12 @@ final class SymbolStore {
     }
 
     private SymbolTable open(ElfModule module) {
-        Optional<ElfFile> debug =
-                debugFiles.find(module.elf(), module.name(), arena).file();
-        return SymbolTable.of(module.elf(), debug);
+        return SymbolTable.of(module.elf(), debugFile(module));
+    }
+
+    /** The separate file with a module's symbols, where there is one. */
+    Optional<ElfFile> debugFile(ElfModule module) {
+        return debugFiles.find(module.elf(), module.name(), arena).file();
     }
 
     /** Whether a process's just-in-time compiler has left names of its code ({@code /tmp/perf-PID.map}). */

@@ -104,6 +104,14 @@ public final class Callchain {
         return registers[checked(index) * X86_64.COUNT + register];
     }
 
+    /** Whether another chain has the same frames, reached in the same ways, and ends for the same reason. */
+    public boolean sameFramesAs(Callchain that) {
+        return size == that.size
+                && stop == that.stop
+                && Arrays.equals(pcs, 0, size, that.pcs, 0, size)
+                && Arrays.equals(marks, 0, size, that.marks, 0, size);
+    }
+
     private int checked(int index) {
         if (index < 0 || index >= size) {
             throw new IndexOutOfBoundsException("frame " + index + " of " + size);

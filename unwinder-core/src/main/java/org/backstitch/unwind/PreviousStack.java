@@ -35,6 +35,9 @@ final class PreviousStack {
     /** The plain rule that led to its caller; {@link PlainRuleCache#NOT_PLAIN} if another did, or if the pc was exact. */
     static final int STEP = 3;
 
+    /** How many frames are remembered at most: a stack of more is walked anew each time. */
+    static final int MAX_FRAMES = 4096;
+
     /** An RSP that no walk ever reaches. */
     static final long NOWHERE = -1;
 
@@ -110,10 +113,14 @@ final class PreviousStack {
         return first < 0 || first >= behind ? NOWHERE : known[first * FRAME + SP];
     }
 
-    /** The longs of the frames that the walk going on finds, {@link #FRAME} for each; there is room for {@code frames} of them. */
+    /**
+     * The longs of the frames that the walk going on finds, {@link #FRAME} for each; there is room for {@code frames} of them. All from
+     * {@link #MAX_FRAMES} on share a place.
+     */
     long[] room(int frames) {
-        if (fresh.length < frames * FRAME) {
-            fresh = Arrays.copyOf(fresh, frames * FRAME);
+        int longs = Math.min(frames, MAX_FRAMES + 1) * FRAME;
+        if (fresh.length < longs) {
+            fresh = Arrays.copyOf(fresh, longs);
         }
         return fresh;
     }
@@ -148,7 +155,7 @@ final class PreviousStack {
             return 0;
         }
         int count = Math.min(behind - 1 - first, chain.reserve(frames, behind - 1 - first));
-        if (count == 0) {
+        if (count == 0 || frames + count > MAX_FRAMES) {
             return 0;
         }
         long[] to = room(chain.pcs.length);
@@ -181,6 +188,6 @@ final class PreviousStack {
         long[] old = known;
         known = fresh;
         fresh = old;
-        knownFrames = frames;
+        knownFrames = frames > MAX_FRAMES ? 0 : frames;
     }
 }

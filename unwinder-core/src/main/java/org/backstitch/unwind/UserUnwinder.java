@@ -157,7 +157,7 @@ public final class UserUnwinder {
                 room = chain.room();
                 found = previous.room(pcs.length);
             }
-            int frame = frames * PreviousStack.FRAME;
+            int frame = Math.min(frames, PreviousStack.MAX_FRAMES) * PreviousStack.FRAME;
             pcs[frames++] = pc;
 
             if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {

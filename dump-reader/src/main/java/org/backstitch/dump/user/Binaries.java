@@ -66,6 +66,20 @@ final class Binaries {
         return found.computeIfAbsent(path, _ -> search(path, program, buildId));
     }
 
+    /** The binary that was mapped under a path, from the first of some files that can be read; the caller knows that they are it. */
+    Optional<Binary> findAt(String path, List<Path> candidates) {
+        return found.computeIfAbsent(path, _ -> {
+            for (Path candidate : candidates) {
+                Optional<ElfFile> elf = open(candidate, Optional.empty());
+                if (elf.isPresent()) {
+                    return Optional.of(add(path, elf.get()));
+                }
+            }
+            missing.add(path);
+            return Optional.empty();
+        });
+    }
+
     private Optional<Binary> search(String path, boolean program, Optional<BuildId> buildId) {
         List<Path> candidates = new ArrayList<>();
         if (program && exe != null) {

@@ -25,6 +25,11 @@ final class Binary {
         return module.elf();
     }
 
+    /** The separate file with its symbols, where one was found. */
+    Optional<ElfFile> debug() {
+        return debug;
+    }
+
     SymbolTable symbols() {
         SymbolTable table = symbols;
         if (table == null) {

@@ -32,7 +32,7 @@ public final class CoreDump implements AutoCloseable {
         binaries = new Binaries(files, options.exe(), arena);
         CoreLayout layout = new CoreLayout(core, binaries);
         process = new ProcessImage(
-                core.notes().pid(), core.notes().threads(), layout.addressSpace(), layout.memory(), binaries, null);
+                core.notes().pid(), core.notes().threads(), layout.addressSpace(), layout.memory(), binaries);
     }
 
     /**

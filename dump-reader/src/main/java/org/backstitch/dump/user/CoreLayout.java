@@ -284,25 +284,13 @@ final class CoreLayout {
     /** Maps all segments of a binary whose bias is known. */
     private void place(Binary binary, long bias, boolean fromFile) {
         for (ElfSegment segment : binary.elf().segments()) {
-            if (segment.type() != ElfConstants.PT_LOAD) {
-                continue;
-            }
-            long start = bias + (segment.vaddr() & -PAGE);
-            long end = bias + (segment.vaddr() + segment.memorySize() + PAGE - 1 & -PAGE);
-            if (Long.compareUnsigned(start, end) >= 0) {
-                continue;
-            }
-            long fileOffset = segment.fileOffset() & -PAGE;
-            mappings.add(new Mapping(
-                    start,
-                    end,
-                    fileOffset,
-                    segment.isExecutable(),
-                    binary.module().name(),
-                    segment.isExecutable() ? binary.module() : null));
-            if (fromFile) {
-                fill(start, bias + segment.vaddr() + segment.fileSize(), fileOffset, binary.elf());
-            }
+            Placement.mapping(binary, segment, bias).ifPresent(mapping -> {
+                mappings.add(mapping);
+                if (fromFile) {
+                    long end = bias + segment.vaddr() + segment.fileSize();
+                    fill(mapping.start(), end, mapping.fileOffset(), binary.elf());
+                }
+            });
         }
     }
 

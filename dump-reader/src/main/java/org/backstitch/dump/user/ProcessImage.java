@@ -1,6 +1,8 @@
 package org.backstitch.dump.user;
 
 import java.util.List;
+import java.util.Optional;
+import org.backstitch.elf.ElfFile;
 import org.backstitch.symbols.SymbolIndex;
 import org.backstitch.symbols.SymbolTable;
 import org.backstitch.unwind.AddressSpace;
@@ -24,20 +26,37 @@ public final class ProcessImage {
     private final Memory memory;
     private final Binaries binaries;
     private final @Nullable SymbolIndex jitSymbols;
+    private final String jitSource;
 
+    /** A process without code that was made at run time and has names. */
+    ProcessImage(
+            @Nullable Integer pid,
+            List<ThreadState> threads,
+            AddressSpace addressSpace,
+            Memory memory,
+            Binaries binaries) {
+        this(pid, threads, addressSpace, memory, binaries, null, "");
+    }
+
+    /**
+     * @param jitSymbols names of code that was made at run time, by address
+     * @param jitSource where they come from
+     */
     ProcessImage(
             @Nullable Integer pid,
             List<ThreadState> threads,
             AddressSpace addressSpace,
             Memory memory,
             Binaries binaries,
-            @Nullable SymbolIndex jitSymbols) {
+            @Nullable SymbolIndex jitSymbols,
+            String jitSource) {
         this.pid = pid;
         this.threads = List.copyOf(threads);
         this.addressSpace = addressSpace;
         this.memory = memory;
         this.binaries = binaries;
         this.jitSymbols = jitSymbols;
+        this.jitSource = jitSource;
     }
 
     /** Its number; null where it is not known. */
@@ -60,6 +79,17 @@ public final class ProcessImage {
         return memory;
     }
 
+    /** Memory as a thread saw it. */
+    Memory memoryOf(ThreadState thread) {
+        Memory own = thread.memory();
+        return own == null ? memory : own;
+    }
+
+    /** The separate debug file of a module of this process, where one was found. */
+    Optional<ElfFile> debugFile(ElfModule module) {
+        return binaries.of(module).debug();
+    }
+
     /**
      * Walks a thread's stack.
      *
@@ -68,7 +98,7 @@ public final class ProcessImage {
      */
     public void unwind(ThreadState thread, UserUnwinder unwinder, Callchain chain) {
         StackDump none = new StackDump().clear(thread.registers().sp());
-        unwinder.unwind(addressSpace, thread.registers(), none, memory, chain);
+        unwinder.unwind(addressSpace, thread.registers(), none, memoryOf(thread), chain);
     }
 
     /** What is known of an address. */
@@ -86,12 +116,11 @@ public final class ProcessImage {
     }
 
     private Place placeWithoutFile(@Nullable Mapping mapping, long address) {
-        boolean anonymous = mapping != null && !mapping.path().startsWith("/");
+        boolean anonymous = mapping != null && (!mapping.path().startsWith("/") || mapping.path().startsWith("/memfd:"));
         int symbol = jitSymbols == null || !anonymous ? SymbolIndex.NONE : jitSymbols.find(address);
-        String dso = mapping == null || mapping.path().isEmpty() ? Place.UNKNOWN : mapping.path();
         if (jitSymbols == null || symbol == SymbolIndex.NONE) {
-            return new Place(null, 0, dso);
+            return new Place(null, 0, mapping == null || mapping.path().isEmpty() ? Place.UNKNOWN : mapping.path());
         }
-        return new Place(jitSymbols.name(symbol), jitSymbols.start(symbol), dso);
+        return new Place(jitSymbols.name(symbol), jitSymbols.start(symbol), jitSource);
     }
 }

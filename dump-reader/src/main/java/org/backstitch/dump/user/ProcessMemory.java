@@ -77,9 +77,12 @@ final class ProcessMemory implements Memory {
         if (mapped.contains(address)) {
             return Absence.NOT_RECORDED;
         }
-        boolean possible =
-                Long.compareUnsigned(address, LOWEST_ADDRESS) >= 0 && Long.compareUnsigned(address, USER_END) < 0;
-        return complete || !possible ? Absence.NOT_MAPPED : Absence.NOT_RECORDED;
+        return complete || !isPossible(address) ? Absence.NOT_MAPPED : Absence.NOT_RECORDED;
+    }
+
+    /** Whether a process can have anything mapped at an address. */
+    static boolean isPossible(long address) {
+        return Long.compareUnsigned(address, LOWEST_ADDRESS) >= 0 && Long.compareUnsigned(address, USER_END) < 0;
     }
 
     /** The word at an address, where it was kept. */

@@ -1,4 +1,4 @@
-package org.backstitch.cli.pack;
+package org.backstitch.elf.image;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import org.backstitch.bytes.Bytes;
@@ -31,8 +32,13 @@ public final class SlimElf {
 
     private static final int CHUNK = 1 << 20;
 
-    /** Bytes of the file that stay: from an offset on, so many. */
-    private record Range(long offset, long length) {}
+    /**
+     * Bytes of a file that stay.
+     *
+     * @param offset of the first of them in the file
+     * @param length how many; ranges may overlap each other, and reach beyond the file
+     */
+    public record Range(long offset, long length) {}
 
     private SlimElf() {}
 
@@ -45,11 +51,24 @@ public final class SlimElf {
      * @return how many bytes of the file stayed
      */
     public static long write(ElfFile elf, boolean withCode, Path target) throws IOException {
+        return write(elf, withCode, List.of(), target);
+    }
+
+    /**
+     * Writes a slim copy in which some bytes stay that would not have.
+     *
+     * @param elf the file
+     * @param withCode whether executable sections stay
+     * @param more what stays besides
+     * @param target the copy, which must not exist
+     * @return how many bytes of the file stayed
+     */
+    public static long write(ElfFile elf, boolean withCode, Collection<Range> more, Path target) throws IOException {
         Bytes bytes = elf.bytes();
         long kept = 0;
         try (FileChannel channel = FileChannel.open(
                 target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, StandardOpenOption.SPARSE)) {
-            for (Range range : kept(elf, withCode)) {
+            for (Range range : kept(elf, withCode, more)) {
                 write(bytes, range, channel);
                 kept += range.length;
             }
@@ -72,13 +91,13 @@ public final class SlimElf {
     }
 
     /** The ranges that stay, in order and without overlap, each inside of the file. */
-    private static List<Range> kept(ElfFile elf, boolean withCode) {
+    private static List<Range> kept(ElfFile elf, boolean withCode, Collection<Range> more) {
         long size = elf.bytes().size();
         if (elf.sections().isEmpty()) {
             return List.of(new Range(0, size));
         }
         Bytes bytes = elf.bytes();
-        List<Range> wanted = new ArrayList<>();
+        List<Range> wanted = new ArrayList<>(more);
         wanted.add(new Range(0, EHDR_SIZE));
         wanted.add(new Range(bytes.i64(E_PHOFF), (long) elf.segments().size() * bytes.u16(E_PHENTSIZE)));
         wanted.add(new Range(bytes.i64(E_SHOFF), (long) elf.sections().size() * bytes.u16(E_SHENTSIZE)));

@@ -1,0 +1,199 @@
+package org.backstitch.dump.user;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.dump.Extent;
+import org.backstitch.dump.ExtentMap;
+import org.backstitch.dump.live.HeldProcess;
+import org.backstitch.dump.live.HeldThread;
+import org.backstitch.dump.live.HoldException;
+import org.backstitch.dump.live.ProcFiles;
+import org.backstitch.symbols.PerfMap;
+import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.StopReason;
+import org.backstitch.unwind.UserUnwinder;
+import org.backstitch.unwind.machine.Memory;
+import org.backstitch.unwind.machine.StackDump;
+
+/**
+ * The threads of a running process, each held for a moment and copied; what is unwound is the copy, while the process runs on.
+ *
+ * <p>Threads are held one after the other, so that their stacks are of slightly different moments. Of each the registers are copied and
+ * its stack from the red zone up to a limit. A walk that comes to another stack (from that of a signal handler, say) has the thread
+ * held once more, to copy both.
+ */
+public final class LiveProcess implements AutoCloseable {
+    /** How much of a stack is copied at most, unless the caller says otherwise: in bytes. */
+    public static final int DEFAULT_STACK = 1 << 20;
+
+    /** How often a thread is held again for stacks that its walk leads to. */
+    private static final int MOST_STACKS = 3;
+
+    private final int pid;
+    private final Arena arena;
+    private final LiveBinaries binaries;
+    private final ProcessImage process;
+    private final Map<Integer, String> notHeld;
+    private final List<MalformedInputException> faults = new ArrayList<>();
+
+    private LiveProcess(int pid, HeldProcess held, Arena arena) throws IOException {
+        this.pid = pid;
+        this.arena = arena;
+        Bytes maps = Bytes.of(held.file("maps"), "/proc/" + pid + "/maps");
+        List<MapsLine> lines = MapsLine.readAll(maps, faults);
+        if (lines.isEmpty()) {
+            throw new HoldException("process " + pid, "it has no memory of its own: a thread of the kernel, or at its end");
+        }
+        List<HeldProcess.Range> ranges = new ArrayList<>();
+        AddressRanges.Builder guards = new AddressRanges.Builder();
+        for (MapsLine line : lines) {
+            if (line.isReadable()) {
+                ranges.add(new HeldProcess.Range(line.start(), line.end()));
+            } else {
+                guards.add(line.start(), line.end());
+            }
+        }
+        List<HeldThread> threads = held.holdAll(ranges);
+        notHeld = Map.copyOf(held.notHeld());
+        ProcessCode code = new ProcessCode(pid, lines);
+        binaries = new LiveBinaries(pid, lines, code, arena);
+        AddressSpace space = binaries.addressSpace();
+        List<ThreadState> states = new ArrayList<>();
+        for (HeldThread thread : threads) {
+            states.add(withOtherStacks(thread, held, ranges, space, guards.build(), code));
+        }
+        Memory none = new KeptMemory(ExtentMap.EMPTY, space, guards.build(), 0);
+        Optional<Path> names = perfMap();
+        process = new ProcessImage(
+                pid,
+                states,
+                space,
+                none,
+                binaries.binaries(),
+                names.isPresent() ? PerfMap.of(Bytes.map(names.get(), arena)) : null,
+                "/tmp/perf-" + nameInside() + ".map");
+    }
+
+    /**
+     * Copies the threads of a process.
+     *
+     * @param pid of the process
+     * @param stackLimit how many bytes of a stack are copied at most
+     * @throws HoldException if there is no such process, or it cannot be looked into
+     */
+    @SuppressWarnings("MustBeClosedChecker") // close() closes the arena; when nothing is returned, it is closed here.
+    public static LiveProcess copy(int pid, int stackLimit) throws IOException {
+        Arena arena = Arena.ofShared();
+        try {
+            return HeldProcess.with(pid, stackLimit, held -> new LiveProcess(pid, held, arena));
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /** What was copied of a thread, after it was held again for as many stacks as its walk leads through. */
+    private static ThreadState withOtherStacks(
+            HeldThread first,
+            HeldProcess held,
+            List<HeldProcess.Range> ranges,
+            AddressSpace space,
+            AddressRanges guards,
+            ProcessCode code) {
+        HeldThread thread = first;
+        List<Long> wanted = new ArrayList<>();
+        while (true) {
+            CopiedMemory memory = memory(thread, space, guards, code);
+            ThreadState state = new ThreadState(
+                    thread.tid(),
+                    thread.comm(),
+                    thread.registers(),
+                    Optional.empty(),
+                    memory,
+                    OptionalLong.of(thread.nanoseconds()));
+            if (wanted.size() == MOST_STACKS) {
+                return state;
+            }
+            Callchain chain = new Callchain();
+            StackDump none = new StackDump().clear(thread.registers().sp());
+            new UserUnwinder().unwind(space, thread.registers(), none, memory, chain);
+            OptionalLong missing = memory.lastMissing();
+            if (chain.stop() != StopReason.DUMP_EXHAUSTED || missing.isEmpty() || memory.reaches(missing.getAsLong())) {
+                return state;
+            }
+            wanted.add(missing.getAsLong());
+            HeldThread again = held.hold(thread.tid(), ranges, wanted);
+            if (again == null) {
+                return state;
+            }
+            thread = again;
+        }
+    }
+
+    private static CopiedMemory memory(
+            HeldThread thread, AddressSpace space, AddressRanges guards, ProcessCode code) {
+        ExtentMap.Builder pieces = new ExtentMap.Builder();
+        for (Extent piece : thread.memory()) {
+            pieces.addBehind(piece.address(), piece.bytes());
+        }
+        ExtentMap kept = pieces.build();
+        return new CopiedMemory(new KeptMemory(kept, space, guards, thread.registers().sp()), kept, space, code);
+    }
+
+    /** The process's number where it runs: in its own namespace (proc(5), NSpid). */
+    private String nameInside() {
+        String numbers = ProcFiles.field(ProcFiles.directory(pid).resolve("status"), "NSpid:");
+        String last = numbers.substring(numbers.lastIndexOf('\t') + 1).strip();
+        return last.isEmpty() ? Integer.toString(pid) : last;
+    }
+
+    /** The names that the process's just-in-time compiler has left for perf. */
+    private Optional<Path> perfMap() {
+        Path file = ProcFiles.directory(pid).resolve("root/tmp/perf-" + nameInside() + ".map");
+        return Files.isRegularFile(file) && Files.isReadable(file) ? Optional.of(file) : Optional.empty();
+    }
+
+    /** The process as it was copied. */
+    public ProcessImage process() {
+        return process;
+    }
+
+    /** Threads that are there and could not be copied, each with the reason. */
+    public Map<Integer, String> notHeld() {
+        return Collections.unmodifiableMap(new HashMap<>(notHeld));
+    }
+
+    /** What was wrong with what the kernel said. */
+    public List<MalformedInputException> faults() {
+        return Collections.unmodifiableList(faults);
+    }
+
+    /** Binaries that were mapped and could not be had. */
+    public Set<String> missingFiles() {
+        return Collections.unmodifiableSet(binaries.binaries().missing());
+    }
+
+    /** Files that were found and not used, each with the reason. */
+    public Map<String, String> unusableFiles() {
+        return Collections.unmodifiableMap(binaries.binaries().unusable());
+    }
+
+    /** Unmaps all files. */
+    @Override
+    public void close() {
+        arena.close();
+    }
+}
