@@ -65,7 +65,6 @@ public final class CallchainInjector {
 
     private final Recording recording;
     private final PerfFile file;
-    private final InjectionForm form;
     private final boolean rfc2017;
     private final List<PerfEvent> events;
 
@@ -76,7 +75,6 @@ public final class CallchainInjector {
     public CallchainInjector(Recording recording, InjectionForm form) {
         this.recording = recording;
         this.file = recording.file();
-        this.form = form;
         this.rfc2017 = recording.options().join() == JoinPolicy.RFC2017;
         int output = -1;
         List<PerfEvent> rewritten = new ArrayList<>();
