@@ -2,6 +2,8 @@ package org.backstitch.bench;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.backstitch.unwind.Callchain;
@@ -23,8 +25,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The walk over all stacks of a bundled recording, single-threaded: a pass an operation. The counter {@code frames} is frames a second,
- * so that 10<sup>9</sup> over it is nanoseconds a frame.
+ * The walk over all stacks of a recording, single-threaded: a pass an operation. The counter {@code frames} is frames a second, so that
+ * 10<sup>9</sup> over it is nanoseconds a frame; {@code cpu} over {@code frames} is the same in the time of the thread, which other
+ * programs on a busy machine take less of.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
@@ -33,15 +36,28 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 @Fork(1)
 public class WalkBenchmark {
-    /** Frames that were walked. */
+    /** Frames that were walked, and the nanoseconds that the thread was executing meanwhile. */
     @State(Scope.Thread)
     @AuxCounters(AuxCounters.Type.OPERATIONS)
     public static class Frames {
         public long frames;
+        public long cpu;
+
+        private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
 
         @Setup(Level.Iteration)
         public void reset() {
             frames = 0;
+            cpu = 0;
+        }
+
+        private long begin() {
+            return threads.getCurrentThreadCpuTime();
+        }
+
+        private void end(long began, long walked) {
+            cpu += threads.getCurrentThreadCpuTime() - began;
+            frames += walked;
         }
     }
 
@@ -88,11 +104,12 @@ public class WalkBenchmark {
     @Benchmark
     public long warm(Frames counter) {
         RecordedStacks stacks = stacks();
+        long began = counter.begin();
         long walked = stacks.walkAll(unwinder, chain, stacks.size());
         if (walked != frames) {
             throw new IllegalStateException("%d frames, not %d".formatted(walked, frames));
         }
-        counter.frames += walked;
+        counter.end(began, walked);
         return walked;
     }
 
@@ -100,8 +117,9 @@ public class WalkBenchmark {
     @Benchmark
     public long warmInCache(Frames counter) {
         RecordedStacks stacks = stacks();
+        long began = counter.begin();
         long walked = stacks.walkAll(unwinder, chain, Math.min(100, stacks.size()));
-        counter.frames += walked;
+        counter.end(began, walked);
         return walked;
     }
 
@@ -109,8 +127,9 @@ public class WalkBenchmark {
     @Benchmark
     public long warmAllRegisters(Frames counter) {
         RecordedStacks stacks = stacks();
+        long began = counter.begin();
         long walked = stacks.walkAll(unwinder, withRegisters, stacks.size());
-        counter.frames += walked;
+        counter.end(began, walked);
         return walked;
     }
 
@@ -118,8 +137,9 @@ public class WalkBenchmark {
     @Benchmark
     public long framePointers(Frames counter) {
         RecordedStacks stacks = stacks();
+        long began = counter.begin();
         long walked = stacks.walkFramePointers(pcs, stacks.size());
-        counter.frames += walked;
+        counter.end(began, walked);
         return walked;
     }
 }
