@@ -75,6 +75,9 @@ final class EntryOrder {
     private long entry() {
         boolean asks = request.read(sample);
         boolean unwinds = SampleResolver.unwinds(sample);
+        if (unwinds && !asks) {
+            stacks++;
+        }
         if (!asks && !unwinds || !sample.has(SampleType.TID) || sample.tid() == -1) {
             return NONE;
         }
@@ -85,7 +88,6 @@ final class EntryOrder {
         long before = sharing.shared();
         long entry = sharing.entry(sample.offset(), sample.tid(), kernelMode, pid << Integer.SIZE ^ mapped);
         if (!asks) {
-            stacks++;
             avoided += sharing.shared() - before;
         }
         return entry;

@@ -257,13 +257,13 @@ final class SampleResolver {
     }
 
     private void addUnwound(AddressSpace space, long when, long offset) {
+        readRegisters();
+        if (isInKernel() && space.find(registers.pc()) == null && areOfReplacedProgram(when, offset)) {
+            return;
+        }
         int room = userRoom();
         if (room <= 0) {
             result.userStop = StopReason.MAX_STACK;
-            return;
-        }
-        readRegisters();
-        if (isInKernel() && space.find(registers.pc()) == null && areOfReplacedProgram(when, offset)) {
             return;
         }
         stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
