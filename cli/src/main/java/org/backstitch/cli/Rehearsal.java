@@ -2,7 +2,10 @@ package org.backstitch.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import org.backstitch.code.capstone.Capstone;
+import org.backstitch.code.capstone.CapstoneUnavailableException;
 import org.backstitch.fixtures.BundledRecording;
 
 /**
@@ -20,14 +23,26 @@ final class Rehearsal {
         String page = "--output=" + recording.directory().resolve("flame.html");
         String library =
                 Path.of(System.getProperty("java.home"), "lib", "libjava.so").toString();
-        return List.of(
+        List<List<String>> lines = new ArrayList<>(List.of(
                 List.of("--version"),
                 List.of("fold", symfs, vdso, data),
                 List.of("script", symfs, vdso, data),
                 List.of("script", "--format=json", symfs, vdso, data),
                 List.of("flame", page),
                 List.of("tables", "--cfi", library),
-                List.of("tables", "--compiled", library));
+                List.of("tables", "--compiled", library)));
+        if (isCapstoneInstalled()) {
+            lines.add(List.of("verify", library));
+        }
+        return lines;
+    }
+
+    private static boolean isCapstoneInstalled() {
+        try (Capstone capstone = Capstone.open()) {
+            return capstone.major() > 0;
+        } catch (CapstoneUnavailableException e) {
+            return false;
+        }
     }
 
     /** Runs all; ends with status 1 if any of them fails, so that nothing is learned from a mistake. */

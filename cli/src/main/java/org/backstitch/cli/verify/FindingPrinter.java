@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
 /** Prints findings: as paragraphs to read, or as JSON objects, one a line, with the counts in the last. */
 public abstract class FindingPrinter {
     private final SymbolIndex symbols;
-    private final boolean demangle;
+    private final @Nullable Demangler demangler;
 
     private FindingPrinter(SymbolIndex symbols, boolean demangle) {
         this.symbols = symbols;
-        this.demangle = demangle;
+        this.demangler = demangle ? Demangler.create() : null;
     }
 
     /** A printer of text, or of JSON. */
@@ -43,7 +43,7 @@ public abstract class FindingPrinter {
             return null;
         }
         String raw = symbols.name(symbol);
-        return new Name(demangle ? Demangler.demangle(raw) : raw, address - symbols.start(symbol));
+        return new Name(demangler == null ? raw : demangler.demangle(raw), address - symbols.start(symbol));
     }
 
     private static final class Text extends FindingPrinter {
