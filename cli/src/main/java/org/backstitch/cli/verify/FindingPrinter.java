@@ -59,12 +59,20 @@ public abstract class FindingPrinter {
             out.append(finding.verdict().label()).append(" at ").hex(finding.instruction());
             Name name = super.name(finding.instruction());
             if (name != null) {
-                out.append(" <").append(PlainText.oneLine(name.symbol)).append("+0x").hex(name.offset).append('>');
+                out.append(" <")
+                        .append(PlainText.oneLine(name.symbol))
+                        .append("+0x")
+                        .hex(name.offset)
+                        .append('>');
             }
             out.append(finding.assumed() ? ", from an assumed entry" : "").newline();
             out.append("  row    ").hex(finding.row()).append("..").hex(finding.rowEnd());
             out.append("  ").append(finding.rule()).append("  (function ");
-            out.hex(finding.function()).append("..").hex(finding.functionEnd()).append(')').newline();
+            out.hex(finding.function())
+                    .append("..")
+                    .hex(finding.functionEnd())
+                    .append(')')
+                    .newline();
             out.append("  claim  ").append(finding.subject()).append(" = ").append(finding.claim());
             out.append(", which is ").append(finding.found()).newline();
             out.append("  state  ").append(finding.state()).newline();

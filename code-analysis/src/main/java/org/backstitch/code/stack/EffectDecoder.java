@@ -241,8 +241,7 @@ final class EffectDecoder {
         if (width == 8 && isWhole(in, 0)) {
             emit(Effect.of(Effect.PUSH, in.register(0), 0));
         } else if (width == 8 && isSimpleMemory(in, 0)) {
-            emit(Effect.of(
-                    Effect.PUSH_MEMORY, Effect.NO_REGISTER, in.memoryBase(0), (int) in.memoryDisplacement(0)));
+            emit(Effect.of(Effect.PUSH_MEMORY, Effect.NO_REGISTER, in.memoryBase(0), (int) in.memoryDisplacement(0)));
         } else {
             emit(Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, width));
         }
@@ -407,11 +406,8 @@ final class EffectDecoder {
         if (isSimpleMemory(in, operand)) {
             int width = Math.clamp(in.width(operand), 1, 64);
             emit(Effect.withWidth(
-                    Effect.of(
-                            Effect.CLOBBER,
-                            Effect.NO_REGISTER,
-                            in.memoryBase(operand),
-                            (int) in.memoryDisplacement(operand)),
+                    Effect.of(Effect.CLOBBER, Effect.NO_REGISTER, in.memoryBase(operand), (int)
+                            in.memoryDisplacement(operand)),
                     width));
         }
     }

@@ -96,11 +96,12 @@ final class NewerInstruction {
         boolean register = modRm >> 6 == 3;
         return switch (map(code, offset)) {
             // vcvt(t)ss2si and the like, vmovmskps, vpmovmskb, kmov; vmovd and vmovq the other way.
-            case 1 -> switch (opcode) {
-                case 0x2c, 0x2d, 0x50, 0x78, 0x79, 0x93, 0xd7 -> 1 << dwarf(reg);
-                case 0x7e -> register ? 1 << dwarf(rm) : 0;
-                default -> 0;
-            };
+            case 1 ->
+                switch (opcode) {
+                    case 0x2c, 0x2d, 0x50, 0x78, 0x79, 0x93, 0xd7 -> 1 << dwarf(reg);
+                    case 0x7e -> register ? 1 << dwarf(rm) : 0;
+                    default -> 0;
+                };
             // vpextrb to vextractps.
             case 3 -> register && opcode >= 0x14 && opcode <= 0x17 ? 1 << dwarf(rm) : 0;
             default -> 0;

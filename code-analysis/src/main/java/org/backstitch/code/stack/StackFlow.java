@@ -422,8 +422,7 @@ public final class StackFlow {
             }
             return;
         }
-        int[] targets =
-                resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
+        int[] targets = resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
         for (int target : targets) {
             if (!code.isTarget(target)) {
                 code.setTarget(target);

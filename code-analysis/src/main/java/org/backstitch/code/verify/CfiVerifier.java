@@ -210,8 +210,7 @@ public final class CfiVerifier {
             int first = next;
             boolean last = current + 1 == rows.size();
             long rowEnd = last ? fde.end() : rows.start(current + 1);
-            while (next < end
-                    && (last || Long.compareUnsigned(module.addressOf(code.place(next)), rowEnd) < 0)) {
+            while (next < end && (last || Long.compareUnsigned(module.addressOf(code.place(next)), rowEnd) < 0)) {
                 next = code.next(next);
             }
             int shown = current;

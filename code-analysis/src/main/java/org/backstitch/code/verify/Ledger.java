@@ -21,7 +21,8 @@ final class Ledger {
 
     private static final int UNREACHED = Verdict.UNREACHED.weight();
 
-    private static final Reason NOTHING_LEADS_THERE = new Reason("CFA", "the row", "not known", "nothing leads there", false);
+    private static final Reason NOTHING_LEADS_THERE =
+            new Reason("CFA", "the row", "not known", "nothing leads there", false);
 
     private final DecodedCode code;
     private final byte[] verdicts;
@@ -74,7 +75,12 @@ final class Ledger {
      * @param describe tells the row in its own words
      */
     void closeRow(
-            int first, int end, Span function, Span row, java.util.function.Supplier<String> describe, Capstone capstone) {
+            int first,
+            int end,
+            Span function,
+            Span row,
+            java.util.function.Supplier<String> describe,
+            Capstone capstone) {
         Verdict worst = Verdict.UNREACHED;
         int culprit = -1;
         boolean any = false;
@@ -145,7 +151,8 @@ final class Ledger {
         }
         MemorySegment bytes = part.code().asSlice(place - part.place());
         capstone.start(bytes, address);
-        String text = capstone.next() ? capstone.instruction().toString() : "(an instruction that Capstone does not know)";
+        String text =
+                capstone.next() ? capstone.instruction().toString() : "(an instruction that Capstone does not know)";
         return new Finding.Line(address, text);
     }
 

@@ -62,16 +62,24 @@ class CompiledCasesTest {
     Path directory;
 
     @ParameterizedTest
-    @ValueSource(strings = {
-        "-O0", "-O1", "-O2", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O2 -fcf-protection=full -fno-plt",
-        "-O2 -fstack-clash-protection -fstack-protector-all", "-O2 -mavx2 -mstackrealign", "-O1 -maccumulate-outgoing-args"
-    })
+    @ValueSource(
+            strings = {
+                "-O0",
+                "-O1",
+                "-O2",
+                "-O3",
+                "-Os",
+                "-O2 -fno-omit-frame-pointer",
+                "-O2 -fcf-protection=full -fno-plt",
+                "-O2 -fstack-clash-protection -fstack-protector-all",
+                "-O2 -mavx2 -mstackrealign",
+                "-O1 -maccumulate-outgoing-args"
+            })
     void isProved(String options) throws IOException, InterruptedException {
         try (Arena arena = Arena.ofConfined();
                 Capstone capstone = Capstone.open()) {
             ElfFile elf = ElfFile.map(compile(options), arena);
-            Verification result =
-                    CfiVerifier.verify(elf, CallFrameInfo.of(elf).orElseThrow(), capstone);
+            Verification result = CfiVerifier.verify(elf, CallFrameInfo.of(elf).orElseThrow(), capstone);
             assertEquals(List.of(), result.findings());
             assertEquals(0, result.assumedInstructions());
             assertEquals(0, result.unresolvedJumps());
