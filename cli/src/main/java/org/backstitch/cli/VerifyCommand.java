@@ -43,7 +43,8 @@ public final class VerifyCommand implements Subcommand {
                 .option("--format", "WORD", "text (the default), or json: one object a line.")
                 .flag("--no-demangle", "Names of C++ and Rust functions as the file has them.")
                 .example("backstitch verify /usr/lib/x86_64-linux-gnu/libcrypto.so.3", "what is wrong in it")
-                .example("backstitch verify --undecided --format json libc.so.6", "for a script, with what is not known")
+                .example(
+                        "backstitch verify --undecided --format json libc.so.6", "for a script, with what is not known")
                 .example("backstitch verify ext4.ko.xz", "a kernel module's ORC entries");
     }
 
@@ -69,8 +70,7 @@ public final class VerifyCommand implements Subcommand {
                     : image.kernelRelease().flatMap(KernelRelease::parse).orElse(null);
             SymbolIndex symbols = symbols(image.elf(), arguments, arena);
             verification = verify(image.elf(), arguments.text("--section").orElse(null), known, capstone);
-            FindingPrinter printer =
-                    FindingPrinter.of(session.out(), json, symbols, !arguments.has("--no-demangle"));
+            FindingPrinter printer = FindingPrinter.of(session.out(), json, symbols, !arguments.has("--no-demangle"));
             for (Finding finding : verification.findings()) {
                 if (finding.verdict() == Verdict.CONTRADICTED || arguments.has("--undecided")) {
                     printer.print(finding);
@@ -121,8 +121,8 @@ public final class VerifyCommand implements Subcommand {
         Counts instructions = verification.instructions();
         StringBuilder line = new StringBuilder("%d rows: %d proved, %d contradicted, %d undecided"
                 .formatted(rows.total(), rows.proved(), rows.contradicted(), rows.undecided() + rows.unreached()));
-        line.append("; %.3f %% of %d instructions decided"
-                .formatted(100 * instructions.decided(), instructions.total()));
+        line.append(
+                "; %.3f %% of %d instructions decided".formatted(100 * instructions.decided(), instructions.total()));
         append(line, verification.assumedInstructions(), "of them only from assumed entries");
         append(line, verification.unknownInstructions(), "unknown to Capstone");
         append(line, verification.malformedEntries(), "malformed entries");

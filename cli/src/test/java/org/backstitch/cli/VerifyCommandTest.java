@@ -19,12 +19,12 @@ class VerifyCommandTest {
             .type save,@function
             save:
             .cfi_startproc
-            pushq %%rbx
-            %s
-            movq %%rdi, %%rbx
-            popq %%rbx
+            pushq %rbx
+            DIRECTIVES
+            movq %rdi, %rbx
+            popq %rbx
             .cfi_def_cfa_offset 8
-            .cfi_restore %%rbx
+            .cfi_restore %rbx
             ret
             .cfi_endproc
             .size save,.-save
@@ -41,15 +41,9 @@ class VerifyCommandTest {
     private Path assemble(String directives) throws IOException, InterruptedException {
         Path source = directory.resolve("save.s");
         Path library = directory.resolve("save.so");
-        Files.writeString(source, SOURCE.formatted(directives));
+        Files.writeString(source, SOURCE.replace("DIRECTIVES", directives));
         Process gcc = new ProcessBuilder(
-                        "gcc",
-                        "-shared",
-                        "-nostdlib",
-                        "-Wl,-Ttext=0x1000",
-                        "-o",
-                        library.toString(),
-                        source.toString())
+                        "gcc", "-shared", "-nostdlib", "-Wl,-Ttext=0x1000", "-o", library.toString(), source.toString())
                 .redirectErrorStream(true)
                 .start();
         String output = new String(gcc.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -72,8 +66,7 @@ class VerifyCommandTest {
         Run run = verify(assemble(RIGHT).toString());
         assertEquals(ExitStatus.DONE, run.status);
         assertEquals("", run.out);
-        assertEquals(
-                "3 rows: 3 proved, 0 contradicted, 0 undecided; 100.000 % of 4 instructions decided\n", run.err);
+        assertEquals("3 rows: 3 proved, 0 contradicted, 0 undecided; 100.000 % of 4 instructions decided\n", run.err);
     }
 
     @Test
@@ -112,8 +105,7 @@ class VerifyCommandTest {
     void nothingToVerify() throws IOException, InterruptedException {
         Path library = assemble(RIGHT);
         assertTrue(assertThrows(
-                        UnusableInputException.class,
-                        () -> verify("--section", ".debug_frame", library.toString()))
+                        UnusableInputException.class, () -> verify("--section", ".debug_frame", library.toString()))
                 .toString()
                 .contains("no section .debug_frame"));
         assertThrows(UsageException.class, () -> verify("--kernel-release", "x", library.toString()));

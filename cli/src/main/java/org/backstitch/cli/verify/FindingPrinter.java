@@ -15,11 +15,11 @@ import org.jspecify.annotations.Nullable;
 /** Prints findings: as paragraphs to read, or as JSON objects, one a line, with the counts in the last. */
 public abstract class FindingPrinter {
     private final SymbolIndex symbols;
-    private final boolean demangle;
+    private final @Nullable Demangler demangler;
 
     private FindingPrinter(SymbolIndex symbols, boolean demangle) {
         this.symbols = symbols;
-        this.demangle = demangle;
+        this.demangler = demangle ? Demangler.create() : null;
     }
 
     /** A printer of text, or of JSON. */
@@ -43,7 +43,7 @@ public abstract class FindingPrinter {
             return null;
         }
         String raw = symbols.name(symbol);
-        return new Name(demangle ? Demangler.demangle(raw) : raw, address - symbols.start(symbol));
+        return new Name(demangler == null ? raw : demangler.demangle(raw), address - symbols.start(symbol));
     }
 
     private static final class Text extends FindingPrinter {
@@ -59,12 +59,20 @@ public abstract class FindingPrinter {
             out.append(finding.verdict().label()).append(" at ").hex(finding.instruction());
             Name name = super.name(finding.instruction());
             if (name != null) {
-                out.append(" <").append(PlainText.oneLine(name.symbol)).append("+0x").hex(name.offset).append('>');
+                out.append(" <")
+                        .append(PlainText.oneLine(name.symbol))
+                        .append("+0x")
+                        .hex(name.offset)
+                        .append('>');
             }
             out.append(finding.assumed() ? ", from an assumed entry" : "").newline();
             out.append("  row    ").hex(finding.row()).append("..").hex(finding.rowEnd());
             out.append("  ").append(finding.rule()).append("  (function ");
-            out.hex(finding.function()).append("..").hex(finding.functionEnd()).append(')').newline();
+            out.hex(finding.function())
+                    .append("..")
+                    .hex(finding.functionEnd())
+                    .append(')')
+                    .newline();
             out.append("  claim  ").append(finding.subject()).append(" = ").append(finding.claim());
             out.append(", which is ").append(finding.found()).newline();
             out.append("  state  ").append(finding.state()).newline();

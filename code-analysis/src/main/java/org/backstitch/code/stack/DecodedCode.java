@@ -189,9 +189,7 @@ public final class DecodedCode {
         if (at < 0) {
             // Code that is also for one processor jumps over a lock prefix into the instruction.
             int before = -at - 2;
-            return before >= regionFirst[region]
-                            && places[before] == place - 1
-                            && (words[before] & Effect.LOCK) != 0
+            return before >= regionFirst[region] && places[before] == place - 1 && (words[before] & Effect.LOCK) != 0
                     ? before
                     : NONE;
         }

@@ -65,10 +65,13 @@ public final class Effect {
     public static final int COMPARE = 21;
     /** Compares a with n: what bounds the index of a jump table. */
     public static final int COMPARE_CONSTANT = 22;
-    /** a = the sign-extended 32-bit entry, by an index, of the table at b. */
+    /** a = the 32-bit entry of the table at b, by an index; or of the table that the index register points to, by b. */
     public static final int LOAD_TABLE_32 = 23;
     /** a = the 64-bit entry, by an index, of the table at b + n; b may be no register. */
     public static final int LOAD_TABLE_64 = 24;
+
+    /** a = a, with its lower 32 bits sign-extended. */
+    public static final int EXTEND = 25;
 
     /** The first of the operations that control may not simply pass. */
     static final int FIRST_CONTROL = 32;
@@ -134,7 +137,7 @@ public final class Effect {
         return switch (operation(word)) {
             case SET -> n(word);
             case MOVE, LEA, ADDRESS, LEA_INDEXED, ADD, CONSTANT, POP, LOAD, AND -> a;
-            case ADD_REGISTER, SUBTRACT_REGISTER, LOAD_TABLE_32, LOAD_TABLE_64 -> a;
+            case ADD_REGISTER, SUBTRACT_REGISTER, LOAD_TABLE_32, LOAD_TABLE_64, EXTEND -> a;
             case EXCHANGE -> a | 1 << b(word);
             default -> 0;
         };

@@ -54,6 +54,7 @@ final class EffectDecoder {
             case TEST, BT, PREFETCH, PREFETCHT0, PREFETCHT1, PREFETCHT2, PREFETCHNTA, PREFETCHW -> {}
             case MOV, MOVABS -> move(in);
             case MOVSXD -> moveExtended(in);
+            case CDQE -> emit(Effect.of(Effect.EXTEND, X86_64.RAX, 0));
             case LEA -> loadAddress(in);
             case PUSH -> push(in);
             case PUSHFQ -> emit(Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, 8));
@@ -117,6 +118,13 @@ final class EffectDecoder {
                 && isInt(in.memoryDisplacement(i));
     }
 
+    /** Whether operand {@code i} is a 32-bit entry of a table without a displacement, its index scaled here or before. */
+    private static boolean isPlainTableEntry(Instruction in, int i) {
+        return (isTableEntry(in, i, 4) || isTableEntry(in, i, 1))
+                && isGeneral(in.memoryBase(i))
+                && in.memoryDisplacement(i) == 0;
+    }
+
     private static boolean isInt(long value) {
         return (int) value == value;
     }
@@ -155,6 +163,8 @@ final class EffectDecoder {
             emit(Effect.of(Effect.LOAD, target, in.memoryBase(1), (int) in.memoryDisplacement(1)));
         } else if (whole && isTableEntry(in, 1, 8)) {
             emit(tableWord(Effect.LOAD_TABLE_64, in, 1, target));
+        } else if (in.width(0) == 4 && isPlainTableEntry(in, 1)) {
+            emit(tableWord(Effect.LOAD_TABLE_32, in, 1, target));
         } else {
             emit(setWord(target));
         }
@@ -178,10 +188,7 @@ final class EffectDecoder {
 
     private void moveExtended(Instruction in) {
         int target = in.register(0);
-        if (in.width(0) == 8
-                && isTableEntry(in, 1, 4)
-                && isGeneral(in.memoryBase(1))
-                && in.memoryDisplacement(1) == 0) {
+        if (in.width(0) == 8 && in.width(1) == 4 && isPlainTableEntry(in, 1)) {
             emit(tableWord(Effect.LOAD_TABLE_32, in, 1, target));
         } else {
             set(target);
@@ -234,8 +241,7 @@ final class EffectDecoder {
         if (width == 8 && isWhole(in, 0)) {
             emit(Effect.of(Effect.PUSH, in.register(0), 0));
         } else if (width == 8 && isSimpleMemory(in, 0)) {
-            emit(Effect.of(
-                    Effect.PUSH_MEMORY, Effect.NO_REGISTER, in.memoryBase(0), (int) in.memoryDisplacement(0)));
+            emit(Effect.of(Effect.PUSH_MEMORY, Effect.NO_REGISTER, in.memoryBase(0), (int) in.memoryDisplacement(0)));
         } else {
             emit(Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, width));
         }
@@ -400,11 +406,8 @@ final class EffectDecoder {
         if (isSimpleMemory(in, operand)) {
             int width = Math.clamp(in.width(operand), 1, 64);
             emit(Effect.withWidth(
-                    Effect.of(
-                            Effect.CLOBBER,
-                            Effect.NO_REGISTER,
-                            in.memoryBase(operand),
-                            (int) in.memoryDisplacement(operand)),
+                    Effect.of(Effect.CLOBBER, Effect.NO_REGISTER, in.memoryBase(operand), (int)
+                            in.memoryDisplacement(operand)),
                     width));
         }
     }

@@ -105,8 +105,7 @@ final class FrameSlots {
     /** Forgets what lies below an address: a callee owns it. */
     void eraseBelow(long address) {
         for (int i = count - 1; i >= 0; i--) {
-            if (Value.kind(addresses[i]) == Value.kind(address)
-                    && Value.offset(addresses[i]) < Value.offset(address)) {
+            if (Value.kind(addresses[i]) == Value.kind(address) && Value.offset(addresses[i]) < Value.offset(address)) {
                 remove(i);
             }
         }

@@ -23,7 +23,9 @@ final class LinkageTables {
         long word = code.word(instruction);
         boolean aligned = offset % STUB_SIZE == 0
                 || offset % SHORT_STUB_SIZE == 0 && Effect.operation(word) == Effect.JUMP_MEMORY;
-        return aligned && Effect.length(word) > 0 && !(offset == 0 && table.name().equals(".plt"));
+        return aligned
+                && Effect.length(word) > 0
+                && !(offset == 0 && table.name().equals(".plt"));
     }
 
     /** Whether a jump is that of a stub whose pointer, until it is bound, leads to what lies behind it. */

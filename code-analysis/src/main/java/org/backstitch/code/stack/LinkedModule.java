@@ -28,21 +28,32 @@ final class LinkedModule implements ModuleCode.Surroundings {
     private long[] pointers = new long[64];
 
     private int pointerCount;
+    private int unreadableTables;
 
     LinkedModule(ElfFile elf, long base) {
         this.elf = elf;
         this.base = base;
         for (ElfSection section : elf.sections()) {
-            if (section.isAllocated()) {
-                try {
-                    elf.relocations(section).ifPresent(this::read);
-                } catch (MalformedInputException e) {
-                    // Without this table some names stay unknown, and what follows such a call is decided less often.
-                    continue;
-                }
+            if (section.isAllocated() && !readAll(section)) {
+                unreadableTables++;
             }
         }
         Arrays.sort(pointers, 0, pointerCount);
+    }
+
+    /** Reads the relocations that a section holds, if it holds any; returns false if they are malformed. */
+    private boolean readAll(ElfSection section) {
+        try {
+            elf.relocations(section).ifPresent(this::read);
+            return true;
+        } catch (MalformedInputException e) {
+            return false;
+        }
+    }
+
+    /** How many tables of relocations are malformed: some names are not known then, and what follows such calls is decided less often. */
+    int unreadableTables() {
+        return unreadableTables;
     }
 
     private void read(ElfRelocations table) {

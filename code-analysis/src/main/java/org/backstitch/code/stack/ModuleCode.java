@@ -70,8 +70,7 @@ public final class ModuleCode {
     private final Surroundings surroundings;
     private final long entry;
 
-    ModuleCode(
-            String source, long base, boolean kernel, List<Part> parts, Surroundings surroundings, long entry) {
+    ModuleCode(String source, long base, boolean kernel, List<Part> parts, Surroundings surroundings, long entry) {
         this.source = source;
         this.base = base;
         this.kernel = kernel;
@@ -149,8 +148,7 @@ public final class ModuleCode {
             throw elf.bytes().malformed(0, "no executable code in it");
         }
         boolean kernel = elf.section(".orc_unwind").isPresent();
-        return new ModuleCode(
-                elf.bytes().source(), base, kernel, parts, new LinkedModule(elf, base), elf.entry());
+        return new ModuleCode(elf.bytes().source(), base, kernel, parts, new LinkedModule(elf, base), elf.entry());
     }
 
     private static Part part(ElfFile elf, long place, long address, String name, Bytes bytes, Arena arena) {

@@ -48,7 +48,6 @@ final class NewerInstruction {
         if (map == 0 || map == 4 || map > 6 || map == 2 && opcode >= 0xf0) {
             return 0; // 0xf0 and on of map 2 are for general registers.
         }
-        boolean evex = u8(code, offset) == EVEX;
         if (map == 1 && opcode == 0x77) {
             return opcodeAt + 1; // vzeroupper
         }
@@ -67,11 +66,11 @@ final class NewerInstruction {
             }
             length += mod == 1 ? 1 : mod == 2 || noBase ? 4 : 0;
         }
-        length += hasImmediate(map, opcode, evex) ? 1 : 0;
+        length += hasImmediate(map, opcode) ? 1 : 0;
         return length <= limit && length <= 15 ? length : 0;
     }
 
-    private static boolean hasImmediate(int map, int opcode, boolean evex) {
+    private static boolean hasImmediate(int map, int opcode) {
         return switch (map) {
             case 1 -> opcode >= 0x70 && opcode <= 0x73 || opcode == 0xc2 || opcode >= 0xc4 && opcode <= 0xc6;
             case 3 -> true;
@@ -97,11 +96,12 @@ final class NewerInstruction {
         boolean register = modRm >> 6 == 3;
         return switch (map(code, offset)) {
             // vcvt(t)ss2si and the like, vmovmskps, vpmovmskb, kmov; vmovd and vmovq the other way.
-            case 1 -> switch (opcode) {
-                case 0x2c, 0x2d, 0x50, 0x78, 0x79, 0x93, 0xd7 -> 1 << dwarf(reg);
-                case 0x7e -> register ? 1 << dwarf(rm) : 0;
-                default -> 0;
-            };
+            case 1 ->
+                switch (opcode) {
+                    case 0x2c, 0x2d, 0x50, 0x78, 0x79, 0x93, 0xd7 -> 1 << dwarf(reg);
+                    case 0x7e -> register ? 1 << dwarf(rm) : 0;
+                    default -> 0;
+                };
             // vpextrb to vextractps.
             case 3 -> register && opcode >= 0x14 && opcode <= 0x17 ? 1 << dwarf(rm) : 0;
             default -> 0;

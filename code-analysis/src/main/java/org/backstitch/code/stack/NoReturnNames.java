@@ -97,6 +97,7 @@ final class NoReturnNames {
         String plain = at < 0 ? name : name.substring(0, at);
         return kernel
                 ? KERNEL.contains(plain)
-                : C.contains(plain) || plain.startsWith("_Z") && MANGLED.matcher(plain).matches();
+                : C.contains(plain)
+                        || plain.startsWith("_Z") && MANGLED.matcher(plain).matches();
     }
 }

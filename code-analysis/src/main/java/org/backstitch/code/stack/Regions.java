@@ -65,8 +65,7 @@ public final class Regions {
                 ends[kept] = (int) spans[from];
                 functional[kept++] = functions[from];
             }
-            return new Regions(
-                    Arrays.copyOf(starts, kept), Arrays.copyOf(ends, kept), Arrays.copyOf(functional, kept));
+            return new Regions(Arrays.copyOf(starts, kept), Arrays.copyOf(ends, kept), Arrays.copyOf(functional, kept));
         }
     }
 

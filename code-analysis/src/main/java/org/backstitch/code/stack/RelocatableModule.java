@@ -22,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  * a place for each function that other modules define.
  */
 final class RelocatableModule implements ModuleCode.Surroundings {
-    private static final ValueLayout.OfInt LE_INT =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt LE_INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int ALIGNMENT = 64;
     private static final int IMPORT_SIZE = 16;
 
@@ -94,8 +93,7 @@ final class RelocatableModule implements ModuleCode.Surroundings {
         return patched;
     }
 
-    private void apply(
-            ElfSection section, MemorySegment patched, ElfRelocations table, int i, ElfSymbols symbols) {
+    private void apply(ElfSection section, MemorySegment patched, ElfRelocations table, int i, ElfSymbols symbols) {
         long offset = table.offset(i);
         int type = table.type(i);
         int symbol = table.symbol(i);

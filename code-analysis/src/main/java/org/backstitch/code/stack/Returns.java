@@ -116,7 +116,7 @@ final class Returns {
                     continue;
                 }
                 int next = i + 1;
-                int[] counts = votes.computeIfAbsent(callee, unused -> new int[2]);
+                int[] counts = votes.computeIfAbsent(callee, _ -> new int[2]);
                 if (next == end || Effect.operation(code.word(next)) == Effect.STOP) {
                     counts[0]++;
                 } else if (!code.isTarget(next) && !leadsToTarget(next, end)) {

@@ -27,6 +27,8 @@ public final class StackFlow {
     /** Is shown the state in front of each instruction that is reached. */
     public interface Visitor {
         /**
+         * Is shown one instruction.
+         *
          * @param instruction its index
          * @param state in front of it; valid during the call only
          * @param assumed whether only an assumption leads there
@@ -420,8 +422,7 @@ public final class StackFlow {
             }
             return;
         }
-        int[] targets =
-                resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
+        int[] targets = resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
         for (int target : targets) {
             if (!code.isTarget(target)) {
                 code.setTarget(target);

@@ -159,10 +159,15 @@ public final class StackState {
                 comparedB = b;
             }
             case Effect.LOAD_TABLE_32 -> {
-                long table = registers[b];
+                long table = Value.kind(registers[b]) == Value.MODULE ? registers[b] : registers[Effect.width(word)];
                 registers[a] = Value.kind(table) == Value.MODULE
                         ? Value.of(Value.TABLE_ENTRY, Value.offset(table))
                         : Value.OTHER;
+            }
+            case Effect.EXTEND -> {
+                if (Value.kind(registers[a]) != Value.TABLE_ENTRY) {
+                    registers[a] = Value.OTHER;
+                }
             }
             case Effect.LOAD_TABLE_64 -> loadPointer(a, b, n);
             default -> {

@@ -43,12 +43,8 @@ public final class Value {
     /** {@code INITIAL + r} is what register r (its DWARF number, 16 for the return address) held at the function's entry. */
     public static final int INITIAL = 16;
 
-    private static final int CALLEE_SAVED = 1 << X86_64.RBX
-            | 1 << X86_64.RBP
-            | 1 << X86_64.R12
-            | 1 << X86_64.R13
-            | 1 << X86_64.R14
-            | 1 << X86_64.R15;
+    private static final int CALLEE_SAVED =
+            1 << X86_64.RBX | 1 << X86_64.RBP | 1 << X86_64.R12 | 1 << X86_64.R13 | 1 << X86_64.R14 | 1 << X86_64.R15;
 
     private Value() {}
 

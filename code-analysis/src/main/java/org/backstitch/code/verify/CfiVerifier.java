@@ -44,6 +44,7 @@ public final class CfiVerifier {
 
     private int rowsRegion = -1;
     private int row;
+    private int malformedExceptions;
 
     private CfiVerifier(ElfFile elf, CallFrameInfo info, Capstone capstone, Arena arena) {
         this.elf = elf;
@@ -97,17 +98,22 @@ public final class CfiVerifier {
         boolean stubs = part != null && part.isLinkageTable();
         regions.add(start, start + (int) fde.length(), stubs || rows.size() > 0 && rows.isEntry(0));
         addArguments(fde, pads);
+        if (!readExceptions(fde, pads)) {
+            malformedExceptions++;
+        }
+    }
+
+    /** Reads a function's exception table, if it has one; returns false if it is malformed: then some landing pads are not known. */
+    private boolean readExceptions(FrameDescriptionEntry fde, LandingPads.Builder pads) {
         try {
             OptionalLong lsda = fde.lsda();
-            if (lsda.isPresent()) {
-                Bytes bytes = elf.bytesFrom(lsda.getAsLong()).orElse(null);
-                if (bytes != null) {
-                    ExceptionTable.read(bytes, lsda.getAsLong(), fde.start(), module, pads);
-                }
+            if (lsda.isEmpty()) {
+                return true;
             }
+            Bytes bytes = elf.bytesFrom(lsda.getAsLong()).orElse(null);
+            return bytes != null && ExceptionTable.read(bytes, lsda.getAsLong(), fde.start(), module, pads);
         } catch (MalformedInputException e) {
-            // Without its exception table a function's landing pads are places that nothing is seen to lead to.
-            return;
+            return false;
         }
     }
 
@@ -148,7 +154,7 @@ public final class CfiVerifier {
                 ledger.assumed(),
                 code.undecoded(),
                 flow.unresolvedJumps(),
-                entries.malformed(),
+                entries.malformed() + malformedExceptions,
                 ledger.findings());
     }
 
@@ -204,8 +210,7 @@ public final class CfiVerifier {
             int first = next;
             boolean last = current + 1 == rows.size();
             long rowEnd = last ? fde.end() : rows.start(current + 1);
-            while (next < end
-                    && (last || Long.compareUnsigned(module.addressOf(code.place(next)), rowEnd) < 0)) {
+            while (next < end && (last || Long.compareUnsigned(module.addressOf(code.place(next)), rowEnd) < 0)) {
                 next = code.next(next);
             }
             int shown = current;

@@ -11,10 +11,10 @@ package org.backstitch.code.verify;
 public record Counts(int proved, int contradicted, int undecided, int unreached) {
     static Counts of(int[] byVerdict) {
         return new Counts(
-                byVerdict[Verdict.PROVED.ordinal()],
-                byVerdict[Verdict.CONTRADICTED.ordinal()],
-                byVerdict[Verdict.UNDECIDED.ordinal()],
-                byVerdict[Verdict.UNREACHED.ordinal()]);
+                byVerdict[Verdict.PROVED.weight()],
+                byVerdict[Verdict.CONTRADICTED.weight()],
+                byVerdict[Verdict.UNDECIDED.weight()],
+                byVerdict[Verdict.UNREACHED.weight()]);
     }
 
     /** All of them. */

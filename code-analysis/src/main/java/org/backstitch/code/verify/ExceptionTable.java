@@ -31,8 +31,7 @@ final class ExceptionTable {
      * @param functionStart what call sites and landing pads count from, unless the area says otherwise
      * @return false if the area is malformed; what was read of it is added
      */
-    static boolean read(
-            Bytes lsda, long lsdaAddress, long functionStart, ModuleCode module, LandingPads.Builder pads) {
+    static boolean read(Bytes lsda, long lsdaAddress, long functionStart, ModuleCode module, LandingPads.Builder pads) {
         try {
             Cursor in = lsda.cursor(0);
             int startEncoding = in.u8();

@@ -19,17 +19,18 @@ final class Ledger {
     /** Why an instruction has its verdict. */
     record Reason(String subject, String claim, String found, String state, boolean assumed) {}
 
-    private static final int UNREACHED = Verdict.UNREACHED.ordinal();
+    private static final int UNREACHED = Verdict.UNREACHED.weight();
 
-    private static final Reason NOTHING_LEADS_THERE = new Reason("CFA", "the row", "not known", "nothing leads there", false);
+    private static final Reason NOTHING_LEADS_THERE =
+            new Reason("CFA", "the row", "not known", "nothing leads there", false);
 
     private final DecodedCode code;
     private final byte[] verdicts;
     private final BitSet certain = new BitSet();
     private final Map<Integer, Reason> reasons = new HashMap<>();
 
-    private final int[] rows = new int[Verdict.values().length];
-    private final int[] instructions = new int[Verdict.values().length];
+    private final int[] rows = new int[Verdict.COUNT];
+    private final int[] instructions = new int[Verdict.COUNT];
     private int padding;
     private int assumed;
     private final List<Finding> findings = new ArrayList<>();
@@ -40,7 +41,7 @@ final class Ledger {
     }
 
     Verdict verdict(int instruction) {
-        return Verdict.values()[verdicts[instruction]];
+        return Verdict.of(verdicts[instruction]);
     }
 
     /**
@@ -53,10 +54,10 @@ final class Ledger {
         if (!isAssumed) {
             certain.set(instruction);
         }
-        if (verdicts[instruction] != UNREACHED && verdict.ordinal() >= verdicts[instruction]) {
+        if (verdicts[instruction] != UNREACHED && verdict.weight() >= verdicts[instruction]) {
             return false;
         }
-        verdicts[instruction] = (byte) verdict.ordinal();
+        verdicts[instruction] = (byte) verdict.weight();
         if (verdict == Verdict.PROVED) {
             reasons.remove(instruction);
             return false;
@@ -72,10 +73,14 @@ final class Ledger {
      * Counts the instructions from {@code first} up to {@code end} of one row, and makes a finding of them if they deserve it.
      *
      * @param describe tells the row in its own words
-     * @return the worst verdict
      */
     void closeRow(
-            int first, int end, Span function, Span row, java.util.function.Supplier<String> describe, Capstone capstone) {
+            int first,
+            int end,
+            Span function,
+            Span row,
+            java.util.function.Supplier<String> describe,
+            Capstone capstone) {
         Verdict worst = Verdict.UNREACHED;
         int culprit = -1;
         boolean any = false;
@@ -86,17 +91,17 @@ final class Ledger {
                 continue;
             }
             any = true;
-            instructions[verdict.ordinal()]++;
+            instructions[verdict.weight()]++;
             if (verdict != Verdict.UNREACHED && !certain.get(i)) {
                 assumed++;
             }
-            if (verdict.ordinal() > worst.ordinal() || culprit < 0) {
+            if (verdict.weight() > worst.weight() || culprit < 0) {
                 worst = verdict;
                 culprit = i;
             }
         }
         if (any) {
-            rows[worst.ordinal()]++;
+            rows[worst.weight()]++;
         }
         Reason reason = culprit < 0 ? null : worst == Verdict.UNREACHED ? NOTHING_LEADS_THERE : reasons.get(culprit);
         if (reason != null) {
@@ -146,7 +151,8 @@ final class Ledger {
         }
         MemorySegment bytes = part.code().asSlice(place - part.place());
         capstone.start(bytes, address);
-        String text = capstone.next() ? capstone.instruction().toString() : "(an instruction that Capstone does not know)";
+        String text =
+                capstone.next() ? capstone.instruction().toString() : "(an instruction that Capstone does not know)";
         return new Finding.Line(address, text);
     }
 

@@ -21,8 +21,21 @@ final class OrcCheck {
 
     /** The registers of {@code struct pt_regs} from its start on. */
     private static final int[] PT_REGS = {
-        X86_64.R15, X86_64.R14, X86_64.R13, X86_64.R12, X86_64.RBP, X86_64.RBX, X86_64.R11, X86_64.R10, X86_64.R9,
-        X86_64.R8, X86_64.RAX, X86_64.RCX, X86_64.RDX, X86_64.RSI, X86_64.RDI
+        X86_64.R15,
+        X86_64.R14,
+        X86_64.R13,
+        X86_64.R12,
+        X86_64.RBP,
+        X86_64.RBX,
+        X86_64.R11,
+        X86_64.R10,
+        X86_64.R9,
+        X86_64.R8,
+        X86_64.RAX,
+        X86_64.RCX,
+        X86_64.RDX,
+        X86_64.RSI,
+        X86_64.RDI
     };
 
     private String subject = "";

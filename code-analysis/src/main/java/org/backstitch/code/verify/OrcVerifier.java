@@ -77,7 +77,12 @@ public final class OrcVerifier {
                 if (all.type(i) == ElfConstants.STT_FUNC && size > 0 && size <= Integer.MAX_VALUE) {
                     long section = elf.isRelocatable() ? (long) all.sectionIndex(i) << 32 : 0;
                     long address = section + all.value(i);
-                    add(regions, module.placeOf(address), (int) size, address, !all.name(i).contains(".cold"));
+                    add(
+                            regions,
+                            module.placeOf(address),
+                            (int) size,
+                            address,
+                            !all.name(i).contains(".cold"));
                 }
             }
         }
@@ -222,11 +227,7 @@ public final class OrcVerifier {
             ledger.explain(
                     instruction,
                     new Ledger.Reason(
-                            check.subject(),
-                            check.claim(entry),
-                            check.describeFound(),
-                            state.toString(),
-                            assumed));
+                            check.subject(), check.claim(entry), check.describeFound(), state.toString(), assumed));
         }
     }
 

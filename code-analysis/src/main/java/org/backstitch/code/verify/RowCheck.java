@@ -119,8 +119,7 @@ final class RowCheck {
             case CallFrameInterpreter.REGISTER ->
                 operand >= 0 && operand <= X86_64.R15 ? state.register((int) operand) : Value.UNKNOWN;
             case CallFrameInterpreter.EXPRESSION ->
-                state.memory(
-                        expressions.evaluate(rows.expression(row, register), state, address, Value.cfa(0), true));
+                state.memory(expressions.evaluate(rows.expression(row, register), state, address, Value.cfa(0), true));
             case CallFrameInterpreter.VAL_EXPRESSION ->
                 expressions.evaluate(rows.expression(row, register), state, address, Value.cfa(0), true);
             default -> register <= X86_64.R15 ? state.register(register) : Value.UNKNOWN;

@@ -100,7 +100,7 @@ final class SymbolicExpression {
                 return push(in.u32());
             }
             case 0x0d -> { // DW_OP_const4s
-                return push((int) in.u32());
+                return push(in.i32());
             }
             case 0x10 -> { // DW_OP_constu
                 return push(in.uleb128());

@@ -16,7 +16,7 @@ import java.util.List;
  * @param assumedInstructions instructions that only such places lead to
  * @param unknownInstructions instructions that the disassembler does not know
  * @param unresolvedJumps indirect jumps inside of functions that could not be followed
- * @param malformedEntries entries of the table that are malformed; they count for nothing
+ * @param malformedEntries entries of the table, and exception tables, that are malformed; they count for nothing
  * @param findings contradicted and undecided rows by address, the contradicted with their code
  */
 public record Verification(

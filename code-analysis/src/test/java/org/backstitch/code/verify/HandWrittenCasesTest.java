@@ -90,7 +90,9 @@ class HandWrittenCasesTest {
                 ret""", "mov rbx, rdi", "CFA", "CFA-8");
         assertEquals("rsp+8", finding.claim());
         assertEquals("rsp+8 ra=c-8", finding.rule());
-        assertEquals(List.of("push rbx", "mov rbx, rdi"), finding.code().stream().map(Finding.Line::text).toList());
+        assertEquals(
+                List.of("push rbx", "mov rbx, rdi"),
+                finding.code().stream().map(Finding.Line::text).toList());
         assertTrue(finding.state().contains("rsp=CFA-16"), finding.state());
     }
 

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * CFA and a callee-saved register, in a row that holds for at least one instruction.
  */
 class MutationTest {
-    private enum Fault {
+    enum Fault {
         /** {@code DW_CFA_def_cfa_offset} says 8 too much. */
         OFFSET_PLUS_8,
         /** {@code DW_CFA_def_cfa_offset} says 8 too little. */
@@ -85,7 +85,7 @@ class MutationTest {
                     CallFrameInfo.Flavor.EH_FRAME,
                     0,
                     0,
-                    unused -> OptionalLong.empty());
+                    _ -> OptionalLong.empty());
             Set<Long> found = contradicted(CfiVerifier.verify(elf, changed, capstone));
 
             Set<Long> missed = new TreeSet<>(sown);

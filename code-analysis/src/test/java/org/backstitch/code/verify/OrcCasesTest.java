@@ -170,7 +170,8 @@ class OrcCasesTest {
     /** A realigned function: BP - 16 holds the previous SP, BP the caller's BP. */
     @Test
     void realignedStack() throws IOException, InterruptedException {
-        assertProved("""
+        assertProved(
+                """
                 orc 5, 8
                 leaq 8(%rsp), %r10
                 andq $-32, %rsp
@@ -182,6 +183,8 @@ class OrcCasesTest {
                 orc 8, -16, bp_reg=4, bp_offset=0
                 nop
                 ret""".replace("andq $-32, %rsp\n", "orc 6, 0\nandq $-32, %rsp\n")
-                .replace("pushq %r12\n", "orc 6, 0, bp_reg=4, bp_offset=0\npushq %r12\n"), 9, 0);
+                        .replace("pushq %r12\n", "orc 6, 0, bp_reg=4, bp_offset=0\npushq %r12\n"),
+                9,
+                0);
     }
 }
