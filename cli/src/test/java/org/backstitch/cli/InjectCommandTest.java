@@ -46,7 +46,12 @@ class InjectCommandTest {
 
     private void inject(Path from, String to, String... more) throws IOException {
         String[] words = Stream.concat(
-                        Stream.of(from.toString(), "-o", to, "--symfs=" + recording().symfs(), "--vdso=" + recording().vdso()),
+                        Stream.of(
+                                from.toString(),
+                                "-o",
+                                to,
+                                "--symfs=" + recording().symfs(),
+                                "--vdso=" + recording().vdso()),
                         Stream.of(more))
                 .toArray(String[]::new);
         run(new InjectCommand(), words);
@@ -78,7 +83,10 @@ class InjectCommandTest {
         String said = err.toString(StandardCharsets.UTF_8);
         assertTrue(said.contains("1,051 recorded stacks, 977 unwinds: 74 avoided (7.0 %)"), said);
         assertTrue(said.contains("974 deferred callchains written"), said);
-        assertTrue(said.contains("bytes, of " + String.format("%,d", Files.size(recording().data()))), said);
+        assertTrue(
+                said.contains("bytes, of "
+                        + String.format("%,d", Files.size(recording().data()))),
+                said);
     }
 
     @Test
@@ -93,10 +101,15 @@ class InjectCommandTest {
     @Test
     void theRecordingIsNotWrittenOverItself() throws IOException {
         byte[] before = Files.readAllBytes(recording().data());
-        assertThrows(UsageException.class, () -> inject(recording().data(), recording().data().toString()));
-        Path link = Files.createSymbolicLink(directory.resolve("link.data"), recording().data());
+        assertThrows(
+                UsageException.class,
+                () -> inject(recording().data(), recording().data().toString()));
+        Path link = Files.createSymbolicLink(
+                directory.resolve("link.data"), recording().data());
         assertThrows(UsageException.class, () -> inject(recording().data(), link.toString()));
-        assertThrows(UsageException.class, () -> run(new InjectCommand(), recording().data().toString()));
+        assertThrows(
+                UsageException.class,
+                () -> run(new InjectCommand(), recording().data().toString()));
         assertArrayEquals(before, Files.readAllBytes(recording().data()));
     }
 
@@ -107,7 +120,9 @@ class InjectCommandTest {
         assertThrows(MalformedInputException.class, () -> inject(bad, target.toString()));
         Path kept = directory.resolve("kept");
         // The work is done and the place is missing: nothing half done stays under any name.
-        assertThrows(IOException.class, () -> inject(recording().data(), kept.resolve("out.data").toString()));
+        assertThrows(
+                IOException.class,
+                () -> inject(recording().data(), kept.resolve("out.data").toString()));
         assertEquals("before", Files.readString(target));
         try (Stream<Path> files = Files.list(directory)) {
             assertEquals(
