@@ -171,8 +171,12 @@ class WalkDifferentialTest {
 
     private static void check(Expected expected, Callchain chain) {
         String all = chain.toString();
-        boolean early = expected.mayEndEarlier
-                && (chain.stop() == StopReason.NO_PROGRESS || chain.stop() == StopReason.BAD_UNWIND_INFO);
+        // Behind frames that no row covers the product goes on; if it finds itself in a circle, it takes the frames of
+        // it back.
+        boolean circle = expected.open && chain.stop() == StopReason.NO_PROGRESS;
+        boolean early = circle
+                || expected.mayEndEarlier
+                        && (chain.stop() == StopReason.NO_PROGRESS || chain.stop() == StopReason.BAD_UNWIND_INFO);
         int frames = early ? Math.min(chain.size(), expected.frames.size()) : expected.frames.size();
         assertTrue(chain.size() >= frames, () -> "a shorter chain: " + all + " than " + expected.frames);
         for (int i = 0; i < frames; i++) {
