@@ -94,10 +94,30 @@ class UserWalkFuzz {
             assertEquals(first, chain(unwinder, space, registers, dump, chain), "warm");
         }
         assertEquals(first, chain(new UserUnwinder(), space, registers, dump, chain), "with a new walker");
+        changed(unwinder, space, stack);
         Callchain full = new Callchain().limit(MAX_FRAMES).recordRegisters(true);
         assertEquals(first, chain(unwinder, space, registers, dump, full), "with all registers");
         for (int i = 0; i < full.size(); i++) {
             assertEquals(full.pc(i), full.register(i, X86_64.RIP));
+        }
+    }
+
+    /** The same stack with words changed and begun further out: the walker must not show that it has seen the one before. */
+    private static void changed(UserUnwinder experienced, AddressSpace space, byte[] stack) {
+        int words = stack.length / 8;
+        for (int change = 1; change < Math.min(words, 6); change++) {
+            byte[] other = stack.clone();
+            int from = (stack[change] & 0xff) % words;
+            int to = (stack[change + 8] & 0xff) % words;
+            System.arraycopy(stack, 8 * from, other, 8 * to, 8);
+            int start = change % 3 == 0 ? 8 * (from % 8) : 0;
+            Registers registers = registers(other);
+            registers.set(X86_64.RSP, STACK + start);
+            StackDump dump =
+                    new StackDump().set(MemorySegment.ofArray(other), start, STACK + start, other.length - start);
+            Callchain chain = new Callchain().limit(MAX_FRAMES);
+            String expected = chain(new UserUnwinder(), space, registers, dump, chain);
+            assertEquals(expected, chain(experienced, space, registers, dump, chain), "after other stacks");
         }
     }
 

@@ -88,7 +88,17 @@ final class Functions {
         Arbitrary<List<Operation>> plt = Combinators.combine(
                         Arbitraries.longs().between(0, 16), Arbitraries.longs().between(-1, 1))
                 .as(Functions::pltEntry);
+        // Operands that are equal, or next to where an operation changes its mind.
+        Arbitrary<Long> edges =
+                Arbitraries.of(-2L, -1L, 0L, 1L, 2L, 62L, 63L, 64L, 65L, Long.MIN_VALUE, Long.MAX_VALUE);
+        Arbitrary<List<Operation>> pairs = Combinators.combine(edges, edges, Arbitraries.of(Operation.Name.class))
+                .as((second, top, name) -> List.of(
+                        new Operation.Constant(5, 0),
+                        new Operation.Constant(second, 11),
+                        new Operation.Constant(top, 11),
+                        new Operation.Simple(name)));
         return Arbitraries.frequencyOf(
+                Tuple.of(3, pairs),
                 Tuple.of(4, sums),
                 Tuple.of(3, loads),
                 Tuple.of(3, plainLoads),

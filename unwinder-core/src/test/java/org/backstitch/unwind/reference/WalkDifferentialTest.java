@@ -89,6 +89,8 @@ class WalkDifferentialTest {
             long callerPc = caller.getOrDefault(RIP, 0L);
             long callerSp = caller.getOrDefault(RSP, 0L);
             exact = function.signalFrame();
+            boolean leftOver = !exact && table.usesAny(vaddr, CALLER_SAVED);
+            expected.mayEndEarlier |= expected.frames.size() > 1 && leftOver;
             if (callerPc == 0 && !exact) {
                 expected.stop = StopReason.END_OF_STACK;
                 return expected;
@@ -98,8 +100,7 @@ class WalkDifferentialTest {
                 return expected;
             }
             boolean repeats = !states.add(List.of(callerPc, callerSp, caller.getOrDefault(RBP, -1L)));
-            boolean leftOver = !exact && table.usesAny(vaddr, CALLER_SAVED);
-            expected.mayEndEarlier |= repeats || expected.frames.size() > 1 && leftOver;
+            expected.mayEndEarlier |= repeats;
             if (expected.frames.size() == FRAMES) {
                 return expected;
             }
@@ -170,8 +171,12 @@ class WalkDifferentialTest {
 
     private static void check(Expected expected, Callchain chain) {
         String all = chain.toString();
-        boolean early = expected.mayEndEarlier
-                && (chain.stop() == StopReason.NO_PROGRESS || chain.stop() == StopReason.BAD_UNWIND_INFO);
+        // Behind frames that no row covers the product goes on; if it finds itself in a circle, it takes the frames of
+        // it back.
+        boolean circle = expected.open && chain.stop() == StopReason.NO_PROGRESS;
+        boolean early = circle
+                || expected.mayEndEarlier
+                        && (chain.stop() == StopReason.NO_PROGRESS || chain.stop() == StopReason.BAD_UNWIND_INFO);
         int frames = early ? Math.min(chain.size(), expected.frames.size()) : expected.frames.size();
         assertTrue(chain.size() >= frames, () -> "a shorter chain: " + all + " than " + expected.frames);
         for (int i = 0; i < frames; i++) {
