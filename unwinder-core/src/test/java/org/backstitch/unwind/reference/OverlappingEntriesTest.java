@@ -65,7 +65,7 @@ class OverlappingEntriesTest {
     private static List<Entry> entries(Random random, int first) {
         List<Entry> entries = new ArrayList<>();
         for (int i = random.nextInt(12); i > 0; i--) {
-            long start = 1 + random.nextInt(ADDRESSES - 120);
+            long start = 1L + random.nextInt(ADDRESSES - 120);
             entries.add(new Entry(start, random.nextInt(100), first + i, random.nextInt(60)));
         }
         return entries;
