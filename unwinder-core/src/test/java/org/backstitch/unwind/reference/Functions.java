@@ -108,7 +108,7 @@ final class Functions {
     }
 
     /** {@code rsp + 8 + ((rip & 15) >= threshold) * 8}, as linkers write it for a PLT. */
-    private static List<Operation> pltEntry(long threshold, long ripOffset) {
+    static List<Operation> pltEntry(long threshold, long ripOffset) {
         return List.of(
                 new Operation.RegisterPlus(7, 8, false),
                 new Operation.RegisterPlus(16, ripOffset, false),
