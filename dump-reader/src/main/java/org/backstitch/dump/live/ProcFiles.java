@@ -53,7 +53,8 @@ public final class ProcFiles {
      */
     public static String field(Path status, String name) {
         try {
-            for (String line : new String(read(status), StandardCharsets.UTF_8).lines().toList()) {
+            for (String line :
+                    new String(read(status), StandardCharsets.UTF_8).lines().toList()) {
                 if (line.startsWith(name)) {
                     return line.substring(name.length()).strip();
                 }
