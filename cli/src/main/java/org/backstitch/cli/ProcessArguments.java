@@ -73,8 +73,7 @@ final class ProcessArguments {
      * @return the files that frames are in
      */
     static Set<String> printThreads(
-            ProcessImage process, List<ThreadState> threads, Arguments arguments, Session session)
-            throws IOException {
+            ProcessImage process, List<ThreadState> threads, Arguments arguments, Session session) throws IOException {
         boolean json = arguments.choice("--format", "text", "json").equals("json");
         StackWriter writer = StackWriter.of(json, !arguments.has("--no-demangle"), session.out());
         UserUnwinder unwinder = new UserUnwinder();

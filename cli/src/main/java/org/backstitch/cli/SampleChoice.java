@@ -76,8 +76,7 @@ record SampleChoice(long number, long time, long tid, String text) {
 
     private void save(Recording recording, ResolvedSample sample, Path directory, Session session) throws IOException {
         boolean recorded = recording.giveStack(sample, (space, registers, dump) -> {
-            SnapshotWriter.Saved saved =
-                    SnapshotWriter.write(directory, space, registers, dump, recording::debugFile);
+            SnapshotWriter.Saved saved = SnapshotWriter.write(directory, space, registers, dump, recording::debugFile);
             SavedSnapshots.report(directory, saved, session);
         });
         if (!recorded) {

@@ -163,7 +163,8 @@ public final class HeldProcess {
                 }
             }
             if (threads.isEmpty() && !notHeld.isEmpty()) {
-                throw new HoldException("process " + pid, notHeld.values().iterator().next());
+                throw new HoldException(
+                        "process " + pid, notHeld.values().iterator().next());
             }
         }
         if (threads.isEmpty()) {

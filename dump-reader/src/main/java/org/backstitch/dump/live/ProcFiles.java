@@ -53,7 +53,7 @@ public final class ProcFiles {
      */
     public static String field(Path status, String name) {
         try {
-            for (String line : new String(read(status), StandardCharsets.UTF_8).split("\n")) {
+            for (String line : new String(read(status), StandardCharsets.UTF_8).lines().toList()) {
                 if (line.startsWith(name)) {
                     return line.substring(name.length()).strip();
                 }

@@ -79,7 +79,10 @@ final class ThreadHolder {
             calls.ptrace(LinuxCalls.PTRACE_DETACH, self, 0, 0); // nor attached to
             calls.poll(self); // nor a child
             calls.read(self, probe.address(), probe, Long.BYTES);
-            take(self, List.of(new HeldProcess.Range(probe.address(), probe.address() + Long.BYTES)), List.of(probe.address()));
+            take(
+                    self,
+                    List.of(new HeldProcess.Range(probe.address(), probe.address() + Long.BYTES)),
+                    List.of(probe.address()));
         }
     }
 
@@ -114,7 +117,8 @@ final class ThreadHolder {
             throw HoldException.ofSeize(pid, tid, errno);
         }
         String comm = ProcFiles.comm(pid, tid);
-        // Whoever has just slept is not the next to be preempted: on a busy machine, a thread would be held for as long as that lasts.
+        // Whoever has just slept is not the next to be preempted: on a busy machine, a thread would be held for as long
+        // as that lasts.
         LockSupport.parkNanos(NAP);
         boolean held = false;
         int signal = 0;
@@ -124,7 +128,8 @@ final class ThreadHolder {
             }
             held = true;
             int status = calls.status();
-            // Another stop than the one asked for: a signal is about to be delivered, and must be when the thread goes on.
+            // Another stop than the one asked for: a signal is about to be delivered, and must be when the thread goes
+            // on.
             signal = status >> 16 == 0 ? status >> 8 & 0xff : 0;
             long size = calls.registers(tid, registerBuffer);
             if (size < 0) {
@@ -160,7 +165,8 @@ final class ThreadHolder {
             }
             waited = System.nanoTime() - begin;
             if (waited > PATIENCE) {
-                throw new HoldException("thread " + tid, "it does not stop: the kernel lets nobody disturb it just now");
+                throw new HoldException(
+                        "thread " + tid, "it does not stop: the kernel lets nobody disturb it just now");
             }
             if (waited > SPIN) {
                 LockSupport.parkNanos(NAP);

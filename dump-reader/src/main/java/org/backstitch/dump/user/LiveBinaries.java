@@ -40,7 +40,8 @@ final class LiveBinaries {
         this.memory = memory;
         this.binaries = new Binaries(FileTree.host(), null, arena);
         Map<String, List<MapsLine>> byPath = new LinkedHashMap<>();
-        lines.forEach(line -> byPath.computeIfAbsent(line.path(), _ -> new ArrayList<>()).add(line));
+        lines.forEach(line ->
+                byPath.computeIfAbsent(line.path(), _ -> new ArrayList<>()).add(line));
         Map<String, Optional<Binary>> found = new HashMap<>();
         Set<String> rebuilt = new HashSet<>();
         List<Mapping> mappings = new ArrayList<>();

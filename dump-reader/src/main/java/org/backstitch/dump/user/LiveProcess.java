@@ -55,7 +55,8 @@ public final class LiveProcess implements AutoCloseable {
         Bytes maps = Bytes.of(held.file("maps"), "/proc/" + pid + "/maps");
         List<MapsLine> lines = MapsLine.readAll(maps, faults);
         if (lines.isEmpty()) {
-            throw new HoldException("process " + pid, "it has no memory of its own: a thread of the kernel, or at its end");
+            throw new HoldException(
+                    "process " + pid, "it has no memory of its own: a thread of the kernel, or at its end");
         }
         List<HeldProcess.Range> ranges = new ArrayList<>();
         AddressRanges.Builder guards = new AddressRanges.Builder();
@@ -143,14 +144,14 @@ public final class LiveProcess implements AutoCloseable {
         }
     }
 
-    private static CopiedMemory memory(
-            HeldThread thread, AddressSpace space, AddressRanges guards, ProcessCode code) {
+    private static CopiedMemory memory(HeldThread thread, AddressSpace space, AddressRanges guards, ProcessCode code) {
         ExtentMap.Builder pieces = new ExtentMap.Builder();
         for (Extent piece : thread.memory()) {
             pieces.addBehind(piece.address(), piece.bytes());
         }
         ExtentMap kept = pieces.build();
-        return new CopiedMemory(new KeptMemory(kept, space, guards, thread.registers().sp()), kept, space, code);
+        return new CopiedMemory(
+                new KeptMemory(kept, space, guards, thread.registers().sp()), kept, space, code);
     }
 
     /** The process's number where it runs: in its own namespace (proc(5), NSpid). */

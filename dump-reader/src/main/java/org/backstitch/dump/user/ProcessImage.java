@@ -116,7 +116,8 @@ public final class ProcessImage {
     }
 
     private Place placeWithoutFile(@Nullable Mapping mapping, long address) {
-        boolean anonymous = mapping != null && (!mapping.path().startsWith("/") || mapping.path().startsWith("/memfd:"));
+        boolean anonymous = mapping != null
+                && (!mapping.path().startsWith("/") || mapping.path().startsWith("/memfd:"));
         int symbol = jitSymbols == null || !anonymous ? SymbolIndex.NONE : jitSymbols.find(address);
         if (jitSymbols == null || symbol == SymbolIndex.NONE) {
             return new Place(null, 0, mapping == null || mapping.path().isEmpty() ? Place.UNKNOWN : mapping.path());

@@ -98,7 +98,8 @@ public final class Snapshot implements AutoCloseable {
             String name = text.substring(0, Math.max(0, colon)).strip().toLowerCase(Locale.ROOT);
             Integer register = numbers.get(name);
             if (register != null) {
-                registers.set(register, line.hexadecimal(text.substring(colon + 1).strip(), file));
+                registers.set(
+                        register, line.hexadecimal(text.substring(colon + 1).strip(), file));
             } else if (!text.isEmpty() && !OTHER_REGISTERS.contains(name)) {
                 faults.add(file.malformed(line.offset(), "expected a register of x86-64, as in \"rip: 7f00deadbeef\""));
             }

@@ -151,8 +151,8 @@ public final class SnapshotWriter {
                     && memory.absence(mapping.start()) == Memory.Absence.NOT_MAPPED
                     && !mapping.isExecutable();
             String permissions = guard ? "---p" : mapping.isExecutable() ? "r-xp" : "rw-p";
-            MapsLine line = new MapsLine(
-                    mapping.start(), mapping.end(), permissions, mapping.fileOffset(), 0, mapping.path());
+            MapsLine line =
+                    new MapsLine(mapping.start(), mapping.end(), permissions, mapping.fileOffset(), 0, mapping.path());
             text.append(line).append('\n');
         }
         writeText(Snapshot.MAPS, text);
@@ -162,10 +162,11 @@ public final class SnapshotWriter {
         for (int i = 0; i < spans.size(); i++) {
             TouchedMemory.Span span = spans.get(i);
             byte[] content = memory.copy(span);
-            ByteBuffer file =
-                    ByteBuffer.allocate(Long.BYTES + content.length).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer file = ByteBuffer.allocate(Long.BYTES + content.length).order(ByteOrder.LITTLE_ENDIAN);
             file.putLong(span.start()).put(content);
-            String number = spans.size() == 1 ? "" : "%0".concat(digits(spans.size()) + "d").formatted(i);
+            String number = spans.size() == 1
+                    ? ""
+                    : "%0".concat(digits(spans.size()) + "d").formatted(i);
             Files.write(directory.resolve(Snapshot.STACKS.replace("*", number)), file.array());
             bytes += file.capacity();
         }

@@ -25,8 +25,7 @@ public record ThreadState(
         @Nullable Memory memory,
         OptionalLong stopped) {
     /** A thread of a process whose threads stand still together. */
-    public ThreadState(
-            @Nullable Integer tid, @Nullable String comm, Registers registers, Optional<SignalInfo> signal) {
+    public ThreadState(@Nullable Integer tid, @Nullable String comm, Registers registers, Optional<SignalInfo> signal) {
         this(tid, comm, registers, signal, null, OptionalLong.empty());
     }
 }
