@@ -37,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Only RIP, RSP and RBP are recovered on the way, which is all that nearly every rule needs. Where a rule wants another register
  * (or the chain {@linkplain Callchain#recordRegisters keeps registers}), the stack is walked with all of them.
  *
- * <p>Costs: some ten nanoseconds a frame, no allocation, about a megabyte for the cache of rules. Not thread-safe: a walker belongs to
+ * <p>Costs: some ten nanoseconds a frame, no allocation, a megabyte or two for the cache of rules and the frames of the stacks walked last
+ * ({@link PreviousStack}). Not thread-safe: a walker belongs to
  * one thread; the modules it walks through are shared.
  */
 public final class UserUnwinder {
