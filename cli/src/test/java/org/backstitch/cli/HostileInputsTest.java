@@ -53,27 +53,39 @@ class HostileInputsTest {
         }
     }
 
-    /** Cuts at the borders of structures and at random, and bits turned over, half of them near the beginning. */
-    private static List<Damage> damages(byte[] whole, int rounds, int seed) {
-        List<Damage> damages = new ArrayList<>();
-        Random random = new Random(seed);
-        for (int size : new int[] {0, 1, 4, 16, 63, 64, 104, 512, 4096, whole.length / 2, whole.length - 1}) {
+    private static final int[] BORDERS = {0, 1, 4, 16, 63, 64, 104, 512, 4096};
+
+    /** Cuts at the borders of structures and at random, and bits turned over, half of them near the beginning; made one by one. */
+    private static List<Supplier<Damage>> damages(byte[] whole, int rounds, int seed) {
+        List<Supplier<Damage>> damages = new ArrayList<>();
+        for (int size : BORDERS) {
             if (size < whole.length) {
-                damages.add(new Damage("cut at " + size, Arrays.copyOf(whole, size)));
+                damages.add(() -> cut(whole, size));
             }
         }
-        for (int round = 0; round < rounds * ROUNDS; round++) {
-            int size = random.nextInt(whole.length);
-            damages.add(new Damage("cut at " + size, Arrays.copyOf(whole, size)));
-            byte[] flipped = whole.clone();
-            int flips = 1 << random.nextInt(10);
-            for (int i = 0; i < flips; i++) {
-                int at = random.nextInt(random.nextBoolean() ? Math.min(whole.length, 1024) : whole.length);
-                flipped[at] ^= (byte) (1 << random.nextInt(8));
-            }
-            damages.add(new Damage(flips + " bits, round " + round, flipped));
+        damages.add(() -> cut(whole, whole.length / 2));
+        damages.add(() -> cut(whole, whole.length - 1));
+        for (int i = 0; i < rounds * ROUNDS; i++) {
+            int round = i;
+            Random random = new Random(seed + 31L * round);
+            damages.add(() -> cut(whole, random.nextInt(whole.length)));
+            damages.add(() -> flipped(whole, random, round));
         }
         return damages;
+    }
+
+    private static Damage cut(byte[] whole, int size) {
+        return new Damage("cut at " + size, Arrays.copyOf(whole, size));
+    }
+
+    private static Damage flipped(byte[] whole, Random random, int round) {
+        byte[] flipped = whole.clone();
+        int flips = 1 << random.nextInt(10);
+        for (int i = 0; i < flips; i++) {
+            int at = random.nextInt(random.nextBoolean() ? Math.min(whole.length, 1024) : whole.length);
+            flipped[at] ^= (byte) (1 << random.nextInt(8));
+        }
+        return new Damage(flips + " bits, round " + round, flipped);
     }
 
     /** Runs a command; whatever its input is, it ends as a command may. */
@@ -110,12 +122,15 @@ class HostileInputsTest {
         byte[] whole = Files.readAllBytes(recording.data());
         String symfs = recording.symfs().toString();
         String page = directory.resolve("page.html").toString();
+        String injected = directory.resolve("injected.data").toString();
         int done = 0;
-        for (Damage damage : damages(whole, 8, name.hashCode())) {
+        for (Supplier<Damage> damaged : damages(whole, 8, name.hashCode())) {
+            Damage damage = damaged.get();
             String data = write(damage).toString();
             done += 1 - run(damage.name(), "script", "--symfs", symfs, "--format", "json", data);
             run(damage.name(), "fold", "--symfs", symfs, "--threads", "2", data);
             run(damage.name(), "flame", "--symfs", symfs, "-o", page, data);
+            run(damage.name(), "inject", "--symfs", symfs, "-o", injected, data);
         }
         assertTrue(done > 5, "recordings of which something could be used: " + done);
     }
@@ -131,7 +146,8 @@ class HostileInputsTest {
         }
         for (Path file : files) {
             byte[] whole = Files.readAllBytes(file);
-            for (Damage damage : damages(whole, 2, file.getFileName().hashCode())) {
+            for (Supplier<Damage> damaged : damages(whole, 2, file.getFileName().hashCode())) {
+                Damage damage = damaged.get();
                 Files.write(file, damage.content());
                 String what = file.getFileName() + " " + damage.name();
                 int status = run(
@@ -151,12 +167,14 @@ class HostileInputsTest {
         Path vmlinux = Files.write(directory.resolve("vmlinux"), Fixtures.bytes("dump/vmlinux-6.1.xz"));
         byte[] core = Fixtures.bytes("dump/v61-irq.core.xz");
         int done = 0;
-        for (Damage damage : damages(core, 6, 61)) {
+        for (Supplier<Damage> damaged : damages(core, 6, 61)) {
+            Damage damage = damaged.get();
             done += 1 - run(damage.name(), "kernel", write(damage).toString(), "--vmlinux", vmlinux.toString());
         }
         assertTrue(done > 2, "dumps of which something could be used: " + done);
         Path good = Files.write(directory.resolve("core"), core);
-        for (Damage damage : damages(Files.readAllBytes(vmlinux), 4, 62)) {
+        for (Supplier<Damage> damaged : damages(Files.readAllBytes(vmlinux), 4, 62)) {
+            Damage damage = damaged.get();
             run(
                     damage.name(),
                     "kernel",
@@ -178,7 +196,8 @@ class HostileInputsTest {
         }
         files.add(Fixtures.bytes("orc/6.12/virtio_blk.ko.xz"));
         for (byte[] whole : files) {
-            for (Damage damage : damages(whole, 4, whole.length)) {
+            for (Supplier<Damage> damaged : damages(whole, 4, whole.length)) {
+                Damage damage = damaged.get();
                 String path = write(damage).toString();
                 run(damage.name(), "tables", path);
                 run(damage.name(), "tables", "--orc", path);
