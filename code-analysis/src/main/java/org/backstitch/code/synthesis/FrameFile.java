@@ -23,7 +23,9 @@ final class FrameFile {
     private static final int EM_X86_64 = 62;
     private static final long PAGE = 4096;
 
-    private record Section(String name, int type, long flags, long address, long size, byte[] data) {}
+    private record Section(String name, int type, long flags, long address, long size, Bytes data) {}
+
+    private static final Bytes NOTHING = Bytes.of(new byte[0], "nothing");
 
     private FrameFile() {}
 
@@ -55,15 +57,14 @@ final class FrameFile {
                         flags,
                         section.address(),
                         section.size(),
-                        new byte[0]));
-            } else if (section.name().equals(".note.gnu.build-id") && !section.isNoBits()) {
+                        NOTHING));
+            } else if (section.name().equals(".note.gnu.build-id") && !section.isNoBits() && section.size() <= PAGE) {
                 Bytes data = section.data();
-                byte[] copy = data.copy(0, (int) Math.min(data.size(), PAGE));
                 sections.add(new Section(
-                        section.name(), ElfConstants.SHT_NOTE, SHF_ALLOC, section.address(), copy.length, copy));
+                        section.name(), ElfConstants.SHT_NOTE, SHF_ALLOC, section.address(), data.size(), data));
             }
         }
-        sections.add(new Section(".eh_frame", ElfConstants.SHT_PROGBITS, SHF_ALLOC, address, frames.length, frames));
+        sections.add(new Section(".eh_frame", ElfConstants.SHT_PROGBITS, SHF_ALLOC, address, frames.length, Bytes.of(frames, ".eh_frame")));
         return ElfFile.of(Bytes.of(write(original, sections), original.bytes().source()));
     }
 
@@ -74,7 +75,7 @@ final class FrameFile {
         for (Section section : sections) {
             nameOffsets.add(names.length());
             names.append(section.name).append('\0');
-            size = aligned(size) + section.data.length;
+            size = aligned(size) + (int) section.data.size();
         }
         int namesOffset = names.length();
         names.append(".shstrtab\0");
@@ -93,16 +94,16 @@ final class FrameFile {
         for (int i = 0; i < sections.size(); i++) {
             Section section = sections.get(i);
             at = aligned(at);
-            out.position(at).put(section.data).position(header);
+            out.position(at).put(section.data.copy(0, (int) section.data.size())).position(header);
             header(out, nameOffsets.get(i), section, at);
-            at += section.data.length;
+            at += (int) section.data.size();
             header += SECTION_HEADER;
         }
         out.position(stringsAt).put(strings).position(header);
         header(
                 out,
                 namesOffset,
-                new Section(".shstrtab", ElfConstants.SHT_STRTAB, 0, 0, strings.length, strings),
+                new Section(".shstrtab", ElfConstants.SHT_STRTAB, 0, 0, strings.length, NOTHING),
                 stringsAt);
         return out.array();
     }

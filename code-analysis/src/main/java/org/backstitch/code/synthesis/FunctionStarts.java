@@ -36,6 +36,9 @@ final class FunctionStarts {
 
     private final TreeSet<Integer> pointed = new TreeSet<>();
 
+    /** Where padding begins that ends a function: behind calls that do not return. */
+    private final TreeSet<Integer> ends = new TreeSet<>();
+
     /** Those that only a pointer speaks for. */
     private final TreeSet<Integer> guessed = new TreeSet<>();
 
@@ -106,11 +109,33 @@ final class FunctionStarts {
                 boolean next = target == code.next(i);
                 learned |= !next && add(target < 0 ? ~target : code.place(target));
             }
+            if (Effect.operation(word) == Effect.CALL || Effect.operation(word) == Effect.CALL_INDIRECT) {
+                int behind = code.next(i);
+                learned |= endsFunction(code, behind) && ends.add(code.place(behind));
+            }
             if (Effect.operation(code.word(i)) == Effect.ADDRESS && module.partAt(Effect.n(code.word(i))) != null) {
                 pointed.add(Effect.n(code.word(i)));
             }
         }
         return learned;
+    }
+
+    /**
+     * Whether padding behind a call separates functions. Compilers also align the heads of loops, but those are jumped to.
+     */
+    private boolean endsFunction(DecodedCode code, int behind) {
+        int region = behind < code.size() ? code.regionOf(behind) : -1;
+        if (region < 0 || !code.isPadding(behind)) {
+            return false;
+        }
+        int limit = code.first(region + 1);
+        int next = behind;
+        while (next < limit && code.isPadding(next) && !code.isTarget(next)) {
+            next = code.next(next);
+        }
+        return next < limit
+                && !code.isTarget(next)
+                && module.addressOf(code.place(next)) % ALIGNMENT == 0;
     }
 
     /** Takes pointers for functions' where nothing leads; returns whether there are such. */
@@ -127,6 +152,11 @@ final class FunctionStarts {
         return learned;
     }
 
+    /** Whether only a pointer speaks for a place. */
+    boolean isGuessed(int place) {
+        return guessed.contains(place);
+    }
+
     /** The code in pieces: each function up to its end or the next one, and what lies between. */
     Regions regions() {
         Regions.Builder builder = new Regions.Builder();
@@ -140,6 +170,9 @@ final class FunctionStarts {
                 int end = function.getValue() == 0 ? next : Math.min(function.getValue(), next);
                 builder.add(start, end, true);
                 builder.add(end, next, false);
+                for (int place : ends.subSet(start + 1, next)) {
+                    builder.add(place, next, false);
+                }
             }
         }
         return builder.build();

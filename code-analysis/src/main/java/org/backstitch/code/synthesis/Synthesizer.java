@@ -98,17 +98,23 @@ public final class Synthesizer {
 
     private Synthesis run() {
         boolean[] wrong = new boolean[1];
+        boolean[] returns = new boolean[1];
         for (int region = 0; region < code.regions().size(); region++) {
             if (!code.regions().isFunction(region)) {
                 continue;
             }
             flow.analyze(region, null);
             wrong[0] = false;
-            flow.visit((instruction, state, _) -> wrong[0] |= returnsWrong(instruction, state));
-            if (wrong[0]) {
+            returns[0] = false;
+            flow.visit((instruction, state, _) -> {
+                wrong[0] |= returnsWrong(instruction, state);
+                returns[0] |= Effect.operation(code.control(instruction)) == Effect.RETURN;
+            });
+            // What only a pointer speaks for has to behave as functions do: a signal's return, say, never returns.
+            boolean refuse = wrong[0] || !returns[0] && starts.isGuessed(code.regions().start(region));
+            if (refuse) {
                 refused++;
             }
-            boolean refuse = wrong[0];
             flow.visit((instruction, state, _) -> note(instruction, state, refuse));
         }
         FrameWriter writer = new FrameWriter(elf);
