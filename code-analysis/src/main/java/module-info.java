@@ -7,5 +7,6 @@ module org.backstitch.code {
 
     exports org.backstitch.code.capstone;
     exports org.backstitch.code.stack;
+    exports org.backstitch.code.synthesis;
     exports org.backstitch.code.verify;
 }

@@ -21,6 +21,7 @@ final class Subcommands {
         commands.put("pack", PackCommand::new);
         commands.put("tables", TablesCommand::new);
         commands.put("verify", VerifyCommand::new);
+        commands.put("synthesize", SynthesizeCommand::new);
         commands.put("kernel", KernelCommand::new);
         commands.put("simulate", SimulateCommand::new);
         return commands;

@@ -1,0 +1,27 @@
+package org.backstitch.code.synthesis;
+
+import java.util.List;
+
+/**
+ * How made rows compare with another table, in front of each instruction that the other one has a row for: CFA, RBP and return address.
+ *
+ * @param equal the rows say the same in the same words
+ * @param equivalent they count from other registers and come to the same, by what the code does
+ * @param different they come to something else, or what the other row says could not be followed
+ * @param missing reached, but no row was made
+ * @param unreached nothing is known to lead there
+ * @param differences addresses of some of the different ones, with both rows
+ */
+public record Comparison(
+        int equal, int equivalent, int different, int missing, int unreached, List<String> differences) {
+    /** Copies the list. */
+    public Comparison {
+        differences = List.copyOf(differences);
+    }
+
+    /** The share of reached instructions whose rows come to the same; 1 if there are none. */
+    public double share() {
+        long reached = (long) equal + equivalent + different + missing;
+        return reached == 0 ? 1 : (double) (equal + equivalent) / reached;
+    }
+}

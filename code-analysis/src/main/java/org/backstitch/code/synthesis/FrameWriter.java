@@ -1,0 +1,200 @@
+package org.backstitch.code.synthesis;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import org.backstitch.code.synthesis.FrameRow.Place;
+import org.backstitch.elf.ElfFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes rows as {@code .eh_frame} (LSB Core §10.6.1; DWARF 5 §6.4): one entry for each stretch without a gap, in the order of the
+ * addresses.
+ */
+final class FrameWriter {
+    private static final int DATA_ALIGNMENT = -8;
+    private static final int POINTER_ENCODING = 0x1c; // DW_EH_PE_pcrel | DW_EH_PE_sdata8
+    private static final int INITIAL_OFFSET = 8;
+    private static final int RSP = 7;
+    private static final int RIP = 16;
+
+    private static final int DW_CFA_ADVANCE_LOC = 0x40;
+    private static final int DW_CFA_OFFSET = 0x80;
+    private static final int DW_CFA_RESTORE = 0xc0;
+    private static final int DW_CFA_ADVANCE_LOC1 = 0x02;
+    private static final int DW_CFA_ADVANCE_LOC2 = 0x03;
+    private static final int DW_CFA_ADVANCE_LOC4 = 0x04;
+    private static final int DW_CFA_UNDEFINED = 0x07;
+    private static final int DW_CFA_REGISTER = 0x09;
+    private static final int DW_CFA_DEF_CFA = 0x0c;
+    private static final int DW_CFA_DEF_CFA_REGISTER = 0x0d;
+    private static final int DW_CFA_DEF_CFA_OFFSET = 0x0e;
+    private static final int DW_CFA_OFFSET_EXTENDED_SF = 0x11;
+
+    private final ElfFile elf;
+    private final long sectionAddress;
+    private final ByteArrayOutputStream section = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream program = new ByteArrayOutputStream();
+    private long start;
+    private long position;
+    private @Nullable FrameRow current;
+    private int rows;
+
+    FrameWriter(ElfFile elf) {
+        this.elf = elf;
+        sectionAddress = FrameFile.sectionAddress(elf);
+        ByteArrayOutputStream entry = new ByteArrayOutputStream();
+        little(entry, 0, 4); // of a CIE
+        entry.write(1); // version
+        entry.writeBytes("zR\0".getBytes(StandardCharsets.US_ASCII));
+        uleb(entry, 1); // code alignment
+        sleb(entry, DATA_ALIGNMENT);
+        uleb(entry, RIP);
+        uleb(entry, 1); // size of the augmentation data
+        entry.write(POINTER_ENCODING);
+        entry.write(DW_CFA_DEF_CFA);
+        uleb(entry, RSP);
+        uleb(entry, INITIAL_OFFSET);
+        entry.write(DW_CFA_OFFSET | RIP);
+        uleb(entry, 1);
+        append(entry);
+    }
+
+    /** The row that holds from an address on. Addresses ascend. */
+    void row(long address, FrameRow row) {
+        FrameRow before = current;
+        if (before == null) {
+            start = address;
+            position = address;
+            program.reset();
+            define(row, RSP, INITIAL_OFFSET, null);
+            rows++;
+        } else if (!before.equals(row)) {
+            advance(address - position);
+            position = address;
+            define(row, before.base(), before.offset(), before);
+            rows++;
+        }
+        current = row;
+    }
+
+    /** Says that nothing is known from an address on. */
+    void gap(long address) {
+        if (current == null) {
+            return;
+        }
+        current = null;
+        ByteArrayOutputStream entry = new ByteArrayOutputStream();
+        int at = section.size();
+        little(entry, at + 4, 4); // the distance to the CIE, which lies at 0
+        little(entry, start - (sectionAddress + at + 8), 8);
+        little(entry, address - start, 8);
+        uleb(entry, 0); // size of the augmentation data
+        entry.writeBytes(program.toByteArray());
+        append(entry);
+    }
+
+    /** How many rows were written. */
+    int rows() {
+        return rows;
+    }
+
+    /** An ELF file with the section. */
+    ElfFile finish() {
+        little(section, 0, 4);
+        return FrameFile.of(elf, section.toByteArray(), sectionAddress);
+    }
+
+    private void append(ByteArrayOutputStream entry) {
+        while (entry.size() % 8 != 4) {
+            entry.write(0); // DW_CFA_nop, so that with its length an entry fills whole words
+        }
+        little(section, entry.size(), 4);
+        section.writeBytes(entry.toByteArray());
+    }
+
+    private void advance(long distance) {
+        if (distance < DW_CFA_ADVANCE_LOC) {
+            program.write(DW_CFA_ADVANCE_LOC | (int) distance);
+        } else if (distance <= 0xff) {
+            program.write(DW_CFA_ADVANCE_LOC1);
+            little(program, distance, 1);
+        } else if (distance <= 0xffff) {
+            program.write(DW_CFA_ADVANCE_LOC2);
+            little(program, distance, 2);
+        } else {
+            program.write(DW_CFA_ADVANCE_LOC4);
+            little(program, distance, 4);
+        }
+    }
+
+    private void define(FrameRow row, int base, int offset, @Nullable FrameRow before) {
+        if (row.base() != base && row.offset() != offset) {
+            program.write(DW_CFA_DEF_CFA);
+            uleb(program, row.base());
+            uleb(program, row.offset());
+        } else if (row.base() != base) {
+            program.write(DW_CFA_DEF_CFA_REGISTER);
+            uleb(program, row.base());
+        } else if (row.offset() != offset) {
+            program.write(DW_CFA_DEF_CFA_OFFSET);
+            uleb(program, row.offset());
+        }
+        for (int i = 0; i < FrameRow.SAVED.size(); i++) {
+            Place place = row.places().get(i);
+            boolean same = before == null ? place.kind() == FrameRow.Kind.SAME : place.equals(before.places().get(i));
+            if (!same) {
+                define(FrameRow.SAVED.get(i), place);
+            }
+        }
+    }
+
+    private void define(int register, Place place) {
+        switch (place.kind()) {
+            case SAME -> program.write(DW_CFA_RESTORE | register);
+            case UNDEFINED -> {
+                program.write(DW_CFA_UNDEFINED);
+                uleb(program, register);
+            }
+            case REGISTER -> {
+                program.write(DW_CFA_REGISTER);
+                uleb(program, register);
+                uleb(program, place.operand());
+            }
+            case SLOT -> {
+                int factored = place.operand() / DATA_ALIGNMENT;
+                if (factored >= 0) {
+                    program.write(DW_CFA_OFFSET | register);
+                    uleb(program, factored);
+                } else {
+                    program.write(DW_CFA_OFFSET_EXTENDED_SF);
+                    uleb(program, register);
+                    sleb(program, factored);
+                }
+            }
+        }
+    }
+
+    private static void little(ByteArrayOutputStream out, long value, int bytes) {
+        for (int i = 0; i < bytes; i++) {
+            out.write((int) (value >>> 8 * i));
+        }
+    }
+
+    private static void uleb(ByteArrayOutputStream out, int value) {
+        int rest = value;
+        while (rest >>> 7 != 0) {
+            out.write(rest & 0x7f | 0x80);
+            rest >>>= 7;
+        }
+        out.write(rest);
+    }
+
+    private static void sleb(ByteArrayOutputStream out, int value) {
+        int rest = value;
+        while (rest < -64 || rest > 63) {
+            out.write(rest & 0x7f | 0x80);
+            rest >>= 7;
+        }
+        out.write(rest & 0x7f);
+    }
+}

@@ -1,0 +1,116 @@
+package org.backstitch.code.synthesis;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.backstitch.code.stack.StackState;
+import org.backstitch.code.stack.Value;
+import org.backstitch.unwind.machine.X86_64;
+import org.backstitch.unwind.table.UnwindInfo;
+import org.backstitch.unwind.table.UnwindRule;
+
+/** Compares made rows with those of another table, one instruction at a time. */
+final class RowComparison {
+    static final byte EQUAL = 1;
+    static final byte EQUIVALENT = 2;
+    static final byte DIFFERENT = 3;
+
+    private static final int MOST_SHOWN = 1000;
+
+    private final UnwindInfo reference;
+    private final List<String> differences = new ArrayList<>();
+    private final int[] counts = new int[4];
+    private int missing;
+    private int unreached;
+
+    RowComparison(UnwindInfo reference) {
+        this.reference = reference;
+    }
+
+    /** Compares a row that was made of {@code state}; 0 if the other table has none there. */
+    byte compare(long address, FrameRow row, StackState state) {
+        long rule = reference.rule(address);
+        if (rule == UnwindRule.NONE || UnwindRule.kind(rule) == UnwindRule.END) {
+            return 0;
+        }
+        if (isSame(rule, row)) {
+            return EQUAL;
+        }
+        return means(rule, address, state) ? EQUIVALENT : DIFFERENT;
+    }
+
+    private static boolean isSame(long rule, FrameRow row) {
+        FrameRow.Place rbp = row.places().get(FrameRow.SAVED.indexOf(X86_64.RBP));
+        boolean sameRbp =
+                switch (UnwindRule.rbpMode(rule)) {
+                    case UnwindRule.RBP_SAME -> rbp.kind() == FrameRow.Kind.SAME;
+                    case UnwindRule.RBP_AT_CFA ->
+                        rbp.kind() == FrameRow.Kind.SLOT && rbp.operand() == UnwindRule.rbpOffset(rule);
+                    default -> false;
+                };
+        return sameRbp
+                && UnwindRule.kind(rule) == UnwindRule.CALL
+                && !UnwindRule.isDereferenced(rule)
+                && UnwindRule.base(rule) == row.base()
+                && UnwindRule.cfaOffset(rule) == row.offset();
+    }
+
+    /** Whether a rule leads to the CFA and to the caller's RBP in a state, in which the return address lies at CFA - 8. */
+    private static boolean means(long rule, long address, StackState state) {
+        int kind = UnwindRule.kind(rule);
+        if (kind != UnwindRule.CALL && kind != UnwindRule.PLT) {
+            return false;
+        }
+        long base = state.register(UnwindRule.base(rule));
+        long offset = UnwindRule.cfaOffset(rule);
+        if (kind == UnwindRule.PLT) {
+            offset += (address & 15) >= UnwindRule.addend(rule) ? 8 : 0;
+        }
+        if (!Value.isFrame(base)) {
+            return false;
+        }
+        long cfa = plus(base, offset);
+        if (UnwindRule.isDereferenced(rule)) {
+            cfa = plus(state.memory(cfa), UnwindRule.addend(rule));
+        }
+        long rbp =
+                switch (UnwindRule.rbpMode(rule)) {
+                    case UnwindRule.RBP_SAME -> state.register(X86_64.RBP);
+                    case UnwindRule.RBP_AT_CFA -> state.memory(Value.cfa((int) UnwindRule.rbpOffset(rule)));
+                    case UnwindRule.RBP_AT_BASE -> state.memory(plus(base, UnwindRule.rbpOffset(rule)));
+                    case UnwindRule.RBP_AT_RBP ->
+                        state.memory(plus(state.register(X86_64.RBP), UnwindRule.rbpOffset(rule)));
+                    default -> Value.UNKNOWN;
+                };
+        return cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP);
+    }
+
+    private static long plus(long value, long offset) {
+        return Value.isFrame(value) ? Value.of(Value.kind(value), Value.offset(value) + (int) offset) : Value.UNKNOWN;
+    }
+
+    /** Counts what {@link #compare} said of an instruction whose row was kept. */
+    void count(long address, byte result, FrameRow row) {
+        counts[result]++;
+        if (result == DIFFERENT && differences.size() < MOST_SHOWN) {
+            differences.add("%x %s; made: %s".formatted(address, UnwindRule.toString(reference.rule(address)), row));
+        }
+    }
+
+    /** Counts an instruction that has no made row. */
+    void missing(long address, boolean reached) {
+        long rule = reference.rule(address);
+        if (rule == UnwindRule.NONE || UnwindRule.kind(rule) == UnwindRule.END) {
+            return;
+        }
+        if (reached) {
+            missing++;
+        } else {
+            unreached++;
+        }
+    }
+
+    Comparison counts() {
+        return new Comparison(
+                counts[EQUAL], counts[EQUIVALENT], counts[DIFFERENT], missing, unreached, differences);
+    }
+}

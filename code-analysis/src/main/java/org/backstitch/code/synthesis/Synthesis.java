@@ -1,0 +1,30 @@
+package org.backstitch.code.synthesis;
+
+import org.backstitch.elf.ElfFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rows that were made for a file.
+ *
+ * @param source the file
+ * @param functions how many functions were found
+ * @param guessed how many of them only a pointer speaks for
+ * @param refused how many were not understood, and got no rows
+ * @param instructions all instructions, without the padding between functions
+ * @param reached those that control is known to get to
+ * @param covered those that have a row
+ * @param rows how many rows were made
+ * @param comparison with another table, if one was given
+ * @param elf an ELF file with the rows as its {@code .eh_frame}, at the addresses of the original
+ */
+public record Synthesis(
+        String source,
+        int functions,
+        int guessed,
+        int refused,
+        int instructions,
+        int reached,
+        int covered,
+        int rows,
+        @Nullable Comparison comparison,
+        ElfFile elf) {}

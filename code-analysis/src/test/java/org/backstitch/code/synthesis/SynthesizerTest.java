@@ -1,0 +1,153 @@
+package org.backstitch.code.synthesis;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.backstitch.code.capstone.Capstone;
+import org.backstitch.elf.ElfFile;
+import org.backstitch.unwind.table.CfiUnwindInfo;
+import org.backstitch.unwind.table.UnwindInfo;
+import org.backstitch.unwind.table.UnwindRule;
+import org.backstitch.unwind.table.UnwindTable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Rows made from code alone, held against those of the assembler, and against rows derived by hand. */
+class SynthesizerTest {
+    private static final String SOURCE = """
+            extern void sink(void *, ...);
+            extern int source(int);
+            int grows(int n) { char *p = (char *) __builtin_alloca(n); sink(p); return p[0]; }
+            int many(int a, int b, int c, int d, int e, int f, int g, int h) {
+                for (int i = 0; i < a; i++) sink(&a, b, c, d, e, f, g, h, i, source(i));
+                return a + b + c + d + e + f + g + h;
+            }
+            static __attribute__((noinline)) int hidden(int n) { return source(n) + source(n + 1); }
+            int chooses(int n) {
+                switch (n) {
+                    case 0: return source(1);
+                    case 1: sink(&n); return 2;
+                    case 2: return hidden(n);
+                    case 3: sink(&n, n); return source(4);
+                    case 5: return 17;
+                    default: return source(-n);
+                }
+            }
+            """;
+
+    @TempDir
+    Path directory;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-O0", "-O1", "-O2", "-O3", "-Os"})
+    void agreesWithTheCompiler(String level) throws Exception {
+        Path library = build("c", SOURCE, "gcc", level);
+        Comparison comparison = compare(library);
+        assertEquals(List.of(), comparison.differences());
+        assertEquals(0, comparison.missing());
+        assertTrue(comparison.equal() > 100, comparison.toString());
+    }
+
+    @Test
+    void rowsByHand() throws Exception {
+        Path library = build("s", """
+                .text
+                .globl f
+                .type f, @function
+                f:  push %rbp
+                    mov %rsp, %rbp
+                    push %rbx
+                    sub $24, %rsp
+                    xor %ebx, %ebx
+                    call g
+                    add $24, %rsp
+                    pop %rbx
+                    pop %rbp
+                    ret
+                .size f, .-f
+                g:  push %r12
+                    xor %r12d, %r12d
+                    pop %r12
+                    ret
+                .globl pops
+                .type pops, @function
+                pops: add $16, %rsp
+                    jmp *%r11
+                .size pops, .-pops
+                """, "gcc", "-O0");
+        try (Arena arena = Arena.ofShared();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = ElfFile.map(library, arena);
+            Synthesis made = Synthesizer.synthesize(elf, capstone, null);
+            UnwindTable table = CfiUnwindInfo.of(made.elf()).compile();
+            long f = symbol(elf, "f");
+            long g = f + 0x19;
+            assertRule(table, f, "call rsp+8");
+            assertRule(table, f + 1, "call rsp+16 rbp=c-16");
+            assertRule(table, f + 4, "call rbp+16 rbp=c-16");
+            assertRule(table, f + 0xb, "call rbp+16 rbp=c-16");
+            assertRule(table, f + 0x17, "call rsp+16 rbp=c-16", "call rbp+16 rbp=c-16");
+            assertRule(table, f + 0x18, "call rsp+8");
+            assertRule(table, g, "call rsp+8");
+            assertRule(table, g + 2, "call rsp+16");
+            assertEquals(UnwindRule.NONE, table.rule(symbol(elf, "pops")), "pops what its caller pushed");
+        }
+    }
+
+    @Test
+    void agreesWithSystemLibrary() throws IOException {
+        Comparison comparison = compare(Path.of("/lib/x86_64-linux-gnu/libc.so.6"));
+        assertTrue(comparison.share() > 0.97, comparison.toString());
+        assertTrue(comparison.equal() + comparison.equivalent() > 250_000, comparison.toString());
+        // Hand-written rows that are wrong (__mpn_mul_1 and its like) or describe another context (longjmp, setcontext).
+        assertTrue(comparison.different() < 250, comparison.toString());
+    }
+
+    private static Comparison compare(Path library) throws IOException {
+        try (Arena arena = Arena.ofShared();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = ElfFile.map(library, arena);
+            UnwindInfo own = CfiUnwindInfo.of(elf).compile();
+            Comparison comparison =
+                    Synthesizer.synthesize(elf, capstone, own).comparison();
+            assertNotNull(comparison);
+            return comparison;
+        }
+    }
+
+    private static void assertRule(UnwindTable table, long address, String... expected) {
+        String rule = UnwindRule.toString(table.rule(address));
+        assertTrue(List.of(expected).contains(rule), () -> Long.toHexString(address) + ": " + rule);
+    }
+
+    private static long symbol(ElfFile elf, String name) {
+        for (var symbol : elf.symbols().orElseThrow()) {
+            if (symbol.name().equals(name)) {
+                return symbol.value();
+            }
+        }
+        throw new AssertionError("no symbol " + name);
+    }
+
+    private Path build(String suffix, String source, String compiler, String level) throws Exception {
+        Path input = directory.resolve("code." + suffix);
+        Files.writeString(input, source, StandardCharsets.UTF_8);
+        Path output = directory.resolve("code.so");
+        Process process = new ProcessBuilder(
+                        compiler, level, "-fPIC", "-shared", "-nostdlib", "-o", output.toString(), input.toString())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), said);
+        return output;
+    }
+}
