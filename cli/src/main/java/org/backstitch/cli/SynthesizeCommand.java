@@ -35,13 +35,20 @@ public final class SynthesizeCommand implements Subcommand {
                 .flag("--compiled", "The rules as the unwinder holds them (the default).")
                 .flag("--cfi", "The rows of call frame information, as tables --cfi prints them.")
                 .flag("--orc", "ORC entries, as tables --orc prints them.")
-                .flag("--from-cfi", "Make no rows: turn those of .eh_frame into ORC entries where they can say the same.")
-                .option("--elf", "OUT", "Write also an ELF file with the rows as .eh_frame, like a file of debugging information.")
+                .flag(
+                        "--from-cfi",
+                        "Make no rows: turn those of .eh_frame into ORC entries where they can say the same.")
+                .option(
+                        "--elf",
+                        "OUT",
+                        "Write also an ELF file with the rows as .eh_frame, like a file of debugging information.")
                 .flag(
                         "--compare",
                         "Compare with the file's own table at each instruction: CFA, RBP and return address. Prints differences in"
                                 + " place of the rows.")
-                .example("backstitch synthesize --elf rows.debug jit.so", "rows for code without any, for other tools too")
+                .example(
+                        "backstitch synthesize --elf rows.debug jit.so",
+                        "rows for code without any, for other tools too")
                 .example("backstitch synthesize --compare libc.so.6", "how good they are, where there is a table")
                 .example("backstitch synthesize --from-cfi libc.so.6 -o libc.orc", "how much of .eh_frame ORC can say");
     }
@@ -107,7 +114,8 @@ public final class SynthesizeCommand implements Subcommand {
         }
         Optional<Path> file = arguments.path("--elf");
         if (file.isPresent()) {
-            Files.write(file.get(), made.elf().bytes().copy(0, (int) made.elf().bytes().size()));
+            Files.write(file.get(), made.elf().bytes().copy(0, (int)
+                    made.elf().bytes().size()));
             session.say("wrote " + file.get());
         }
         summarize(made, comparison, session);
@@ -121,8 +129,8 @@ public final class SynthesizeCommand implements Subcommand {
 
     private static CallFrameInfo callFrameInfo(ElfFile elf) throws UnusableInputException {
         return CallFrameInfo.of(elf)
-                .orElseThrow(() -> new UnusableInputException(
-                        elf.bytes().source(), "neither .eh_frame nor .debug_frame in it"));
+                .orElseThrow(() ->
+                        new UnusableInputException(elf.bytes().source(), "neither .eh_frame nor .debug_frame in it"));
     }
 
     private static void convert(CallFrameInfo info, Output out, Session session) throws IOException {
@@ -150,14 +158,15 @@ public final class SynthesizeCommand implements Subcommand {
                         made.functions(),
                         made.refused()));
         if (comparison != null) {
-            session.say("compared: %d equal, %d of the same meaning, %d different, %d without a made row (%.3f %% agree); %d not reached"
-                    .formatted(
-                            comparison.equal(),
-                            comparison.equivalent(),
-                            comparison.different(),
-                            comparison.missing(),
-                            100 * comparison.share(),
-                            comparison.unreached()));
+            session.say(
+                    "compared: %d equal, %d of the same meaning, %d different, %d without a made row (%.3f %% agree); %d not reached"
+                            .formatted(
+                                    comparison.equal(),
+                                    comparison.equivalent(),
+                                    comparison.different(),
+                                    comparison.missing(),
+                                    100 * comparison.share(),
+                                    comparison.unreached()));
         }
     }
 }

@@ -52,19 +52,20 @@ final class FrameFile {
             if (code) {
                 long flags = SHF_ALLOC | ElfConstants.SHF_EXECINSTR;
                 sections.add(new Section(
-                        section.name(),
-                        ElfConstants.SHT_NOBITS,
-                        flags,
-                        section.address(),
-                        section.size(),
-                        NOTHING));
+                        section.name(), ElfConstants.SHT_NOBITS, flags, section.address(), section.size(), NOTHING));
             } else if (section.name().equals(".note.gnu.build-id") && !section.isNoBits() && section.size() <= PAGE) {
                 Bytes data = section.data();
                 sections.add(new Section(
                         section.name(), ElfConstants.SHT_NOTE, SHF_ALLOC, section.address(), data.size(), data));
             }
         }
-        sections.add(new Section(".eh_frame", ElfConstants.SHT_PROGBITS, SHF_ALLOC, address, frames.length, Bytes.of(frames, ".eh_frame")));
+        sections.add(new Section(
+                ".eh_frame",
+                ElfConstants.SHT_PROGBITS,
+                SHF_ALLOC,
+                address,
+                frames.length,
+                Bytes.of(frames, ".eh_frame")));
         return ElfFile.of(Bytes.of(write(original, sections), original.bytes().source()));
     }
 
@@ -84,7 +85,8 @@ final class FrameFile {
         int headersAt = aligned(stringsAt + strings.length);
         int count = sections.size() + 2;
         ByteBuffer out = ByteBuffer.allocate(headersAt + count * SECTION_HEADER).order(ByteOrder.LITTLE_ENDIAN);
-        out.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, (byte) original.osAbi()}).position(16);
+        out.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, (byte) original.osAbi()})
+                .position(16);
         out.putShort((short) original.type()).putShort((short) EM_X86_64).putInt(1);
         out.putLong(original.entry()).putLong(0).putLong(headersAt).putInt(0);
         out.putShort((short) HEADER).putShort((short) 56).putShort((short) 0);
@@ -94,7 +96,9 @@ final class FrameFile {
         for (int i = 0; i < sections.size(); i++) {
             Section section = sections.get(i);
             at = aligned(at);
-            out.position(at).put(section.data.copy(0, (int) section.data.size())).position(header);
+            out.position(at)
+                    .put(section.data.copy(0, (int) section.data.size()))
+                    .position(header);
             header(out, nameOffsets.get(i), section, at);
             at += (int) section.data.size();
             header += SECTION_HEADER;

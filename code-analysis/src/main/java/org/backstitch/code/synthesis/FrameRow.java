@@ -16,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 record FrameRow(int base, int offset, List<Place> places) {
     /** The callee-saved registers (System V ABI x86-64 §3.2.1), RSP apart. */
-    static final List<Integer> SAVED =
-            List.of(X86_64.RBX, X86_64.RBP, X86_64.R12, X86_64.R13, X86_64.R14, X86_64.R15);
+    static final List<Integer> SAVED = List.of(X86_64.RBX, X86_64.RBP, X86_64.R12, X86_64.R13, X86_64.R14, X86_64.R15);
 
     /** How to find a caller's register. */
     enum Kind {
@@ -73,7 +72,12 @@ record FrameRow(int base, int offset, List<Place> places) {
             String name = X86_64.name(SAVED.get(i));
             switch (place.kind) {
                 case SAME -> text.append("");
-                case SLOT -> text.append(' ').append(name).append("=c").append(place.operand < 0 ? "" : "+").append(place.operand);
+                case SLOT ->
+                    text.append(' ')
+                            .append(name)
+                            .append("=c")
+                            .append(place.operand < 0 ? "" : "+")
+                            .append(place.operand);
                 case REGISTER -> text.append(' ').append(name).append('=').append(X86_64.name(place.operand));
                 case UNDEFINED -> text.append(' ').append(name).append("=u");
             }
@@ -83,8 +87,7 @@ record FrameRow(int base, int offset, List<Place> places) {
 
     /** RBP where it is a frame pointer, as compilers have it; else RSP; else whatever is at a known distance. */
     private static int base(StackState state) {
-        if (state.register(X86_64.RBP) == Value.cfa(-16)
-                && state.memory(Value.cfa(-16)) == Value.initial(X86_64.RBP)) {
+        if (state.register(X86_64.RBP) == Value.cfa(-16) && state.memory(Value.cfa(-16)) == Value.initial(X86_64.RBP)) {
             return X86_64.RBP;
         }
         if (Value.kind(state.register(X86_64.RSP)) == Value.CFA) {

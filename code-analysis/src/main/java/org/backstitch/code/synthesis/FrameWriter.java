@@ -141,7 +141,9 @@ final class FrameWriter {
         }
         for (int i = 0; i < FrameRow.SAVED.size(); i++) {
             Place place = row.places().get(i);
-            boolean same = before == null ? place.kind() == FrameRow.Kind.SAME : place.equals(before.places().get(i));
+            boolean same = before == null
+                    ? place.kind() == FrameRow.Kind.SAME
+                    : place.equals(before.places().get(i));
             if (!same) {
                 define(FrameRow.SAVED.get(i), place);
             }

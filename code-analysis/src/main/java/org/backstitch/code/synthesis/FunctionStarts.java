@@ -59,7 +59,9 @@ final class FunctionStarts {
             }
         }
         for (ModuleCode.Part part : module.parts()) {
-            if (part.isLinkageTable() || part.name().equals(".init") || part.name().equals(".fini")) {
+            if (part.isLinkageTable()
+                    || part.name().equals(".init")
+                    || part.name().equals(".fini")) {
                 functions.putIfAbsent(part.place(), part.end());
             }
         }
@@ -133,9 +135,7 @@ final class FunctionStarts {
         while (next < limit && code.isPadding(next) && !code.isTarget(next)) {
             next = code.next(next);
         }
-        return next < limit
-                && !code.isTarget(next)
-                && module.addressOf(code.place(next)) % ALIGNMENT == 0;
+        return next < limit && !code.isTarget(next) && module.addressOf(code.place(next)) % ALIGNMENT == 0;
     }
 
     /** Takes pointers for functions' where nothing leads; returns whether there are such. */

@@ -2,6 +2,7 @@ package org.backstitch.code.synthesis;
 
 import java.util.Map;
 import java.util.TreeMap;
+import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.CallFrameInfo;
 import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.FdeIndex;
@@ -9,7 +10,6 @@ import org.backstitch.elf.dwarf.FrameDescriptionEntry;
 import org.backstitch.elf.orc.OrcEntry;
 import org.backstitch.elf.orc.OrcRegister;
 import org.backstitch.elf.orc.OrcType;
-import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
@@ -119,6 +119,7 @@ public final class OrcConversion {
         if (offset != (short) offset || bpOffset != (short) bpOffset) {
             return refuse("offset of more than 16 bits");
         }
-        return new OrcEntry(OrcType.CALL, base, (int) offset, bp, (int) bpOffset, row.cie().isSignalFrame());
+        return new OrcEntry(
+                OrcType.CALL, base, (int) offset, bp, (int) bpOffset, row.cie().isSignalFrame());
     }
 }

@@ -40,13 +40,12 @@ final class RowComparison {
 
     private static boolean isSame(long rule, FrameRow row) {
         FrameRow.Place rbp = row.places().get(FrameRow.SAVED.indexOf(X86_64.RBP));
-        boolean sameRbp =
-                switch (UnwindRule.rbpMode(rule)) {
-                    case UnwindRule.RBP_SAME -> rbp.kind() == FrameRow.Kind.SAME;
-                    case UnwindRule.RBP_AT_CFA ->
-                        rbp.kind() == FrameRow.Kind.SLOT && rbp.operand() == UnwindRule.rbpOffset(rule);
-                    default -> false;
-                };
+        boolean sameRbp = switch (UnwindRule.rbpMode(rule)) {
+            case UnwindRule.RBP_SAME -> rbp.kind() == FrameRow.Kind.SAME;
+            case UnwindRule.RBP_AT_CFA ->
+                rbp.kind() == FrameRow.Kind.SLOT && rbp.operand() == UnwindRule.rbpOffset(rule);
+            default -> false;
+        };
         return sameRbp
                 && UnwindRule.kind(rule) == UnwindRule.CALL
                 && !UnwindRule.isDereferenced(rule)
@@ -72,15 +71,13 @@ final class RowComparison {
         if (UnwindRule.isDereferenced(rule)) {
             cfa = plus(state.memory(cfa), UnwindRule.addend(rule));
         }
-        long rbp =
-                switch (UnwindRule.rbpMode(rule)) {
-                    case UnwindRule.RBP_SAME -> state.register(X86_64.RBP);
-                    case UnwindRule.RBP_AT_CFA -> state.memory(Value.cfa((int) UnwindRule.rbpOffset(rule)));
-                    case UnwindRule.RBP_AT_BASE -> state.memory(plus(base, UnwindRule.rbpOffset(rule)));
-                    case UnwindRule.RBP_AT_RBP ->
-                        state.memory(plus(state.register(X86_64.RBP), UnwindRule.rbpOffset(rule)));
-                    default -> Value.UNKNOWN;
-                };
+        long rbp = switch (UnwindRule.rbpMode(rule)) {
+            case UnwindRule.RBP_SAME -> state.register(X86_64.RBP);
+            case UnwindRule.RBP_AT_CFA -> state.memory(Value.cfa((int) UnwindRule.rbpOffset(rule)));
+            case UnwindRule.RBP_AT_BASE -> state.memory(plus(base, UnwindRule.rbpOffset(rule)));
+            case UnwindRule.RBP_AT_RBP -> state.memory(plus(state.register(X86_64.RBP), UnwindRule.rbpOffset(rule)));
+            default -> Value.UNKNOWN;
+        };
         return cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP);
     }
 
@@ -110,7 +107,6 @@ final class RowComparison {
     }
 
     Comparison counts() {
-        return new Comparison(
-                counts[EQUAL], counts[EQUIVALENT], counts[DIFFERENT], missing, unreached, differences);
+        return new Comparison(counts[EQUAL], counts[EQUIVALENT], counts[DIFFERENT], missing, unreached, differences);
     }
 }

@@ -111,7 +111,8 @@ public final class Synthesizer {
                 returns[0] |= Effect.operation(code.control(instruction)) == Effect.RETURN;
             });
             // What only a pointer speaks for has to behave as functions do: a signal's return, say, never returns.
-            boolean refuse = wrong[0] || !returns[0] && starts.isGuessed(code.regions().start(region));
+            boolean refuse =
+                    wrong[0] || !returns[0] && starts.isGuessed(code.regions().start(region));
             if (refuse) {
                 refused++;
             }

@@ -108,7 +108,8 @@ class SynthesizerTest {
         Comparison comparison = compare(Path.of("/lib/x86_64-linux-gnu/libc.so.6"));
         assertTrue(comparison.share() > 0.97, comparison.toString());
         assertTrue(comparison.equal() + comparison.equivalent() > 250_000, comparison.toString());
-        // Hand-written rows that are wrong (__mpn_mul_1 and its like) or describe another context (longjmp, setcontext).
+        // Hand-written rows that are wrong (__mpn_mul_1 and its like) or describe another context (longjmp,
+        // setcontext).
         assertTrue(comparison.different() < 250, comparison.toString());
     }
 
@@ -117,8 +118,7 @@ class SynthesizerTest {
                 Capstone capstone = Capstone.open()) {
             ElfFile elf = ElfFile.map(library, arena);
             UnwindInfo own = CfiUnwindInfo.of(elf).compile();
-            Comparison comparison =
-                    Synthesizer.synthesize(elf, capstone, own).comparison();
+            Comparison comparison = Synthesizer.synthesize(elf, capstone, own).comparison();
             assertNotNull(comparison);
             return comparison;
         }
