@@ -23,10 +23,12 @@ import org.backstitch.dump.live.ProcFiles;
 import org.backstitch.symbols.PerfMap;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.machine.Memory;
 import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.machine.X86_64;
 
 /**
  * The threads of a running process, each held for a moment and copied; what is unwound is the copy, while the process runs on.
@@ -128,20 +130,32 @@ public final class LiveProcess implements AutoCloseable {
             if (wanted.size() == MOST_STACKS) {
                 return state;
             }
-            Callchain chain = new Callchain();
+            Callchain chain = new Callchain().recordRegisters(true);
             StackDump none = new StackDump().clear(thread.registers().sp());
             new UserUnwinder().unwind(space, thread.registers(), none, memory, chain);
             OptionalLong missing = memory.lastMissing();
             if (chain.stop() != StopReason.DUMP_EXHAUSTED || missing.isEmpty() || memory.reaches(missing.getAsLong())) {
                 return state;
             }
-            wanted.add(missing.getAsLong());
+            wanted.add(stackOf(chain, missing.getAsLong(), space));
             HeldThread again = held.hold(thread.tid(), ranges, wanted);
             if (again == null) {
                 return state;
             }
             thread = again;
         }
+    }
+
+    /** From where on the stack is wanted in which a walk has missed an address: from the last frame's stack pointer, if it is there. */
+    private static long stackOf(Callchain chain, long missing, AddressSpace space) {
+        int last = chain.size() - 1;
+        long pointer = chain.register(last, X86_64.RSP);
+        Mapping mapping = space.find(missing);
+        boolean there = chain.isKnown(last, X86_64.RSP)
+                && mapping != null
+                && mapping.contains(pointer)
+                && Long.compareUnsigned(pointer, missing) < 0;
+        return there ? pointer : missing;
     }
 
     private static CopiedMemory memory(HeldThread thread, AddressSpace space, AddressRanges guards, ProcessCode code) {
