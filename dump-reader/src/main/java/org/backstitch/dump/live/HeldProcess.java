@@ -105,8 +105,10 @@ public final class HeldProcess {
         if (pid == ProcessHandle.current().pid()) {
             throw new HoldException(what, "nobody can hold himself");
         }
-        if (ProcFiles.field(status, "PPid:").equals(Long.toString(ProcessHandle.current().pid()))) {
-            // The virtual machine has a thread that waits for it, and would take the news that it has stopped for its end.
+        if (ProcFiles.field(status, "PPid:")
+                .equals(Long.toString(ProcessHandle.current().pid()))) {
+            // The virtual machine has a thread that waits for it, and would take the news that it has stopped for its
+            // end.
             throw new HoldException(what, "it is a child of this process, which cannot both wait for it and hold it");
         }
         if (ProcFiles.field(status, "State:").startsWith("Z") && !hasOtherThreads(pid)) {

@@ -83,7 +83,8 @@ class LiveProcessTest {
                 .start();
         assertEquals(0, gcc.waitFor());
         // A child of the shell, since one's own children cannot be held.
-        List<String> command = new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" & echo $!; wait", program.toString()));
+        List<String> command =
+                new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" & echo $!; wait", program.toString()));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).start();
         started.add(process);
@@ -126,14 +127,16 @@ class LiveProcessTest {
         Path script = directory.resolve("gdb-frames.py");
         Path frames = directory.resolve("frames.tsv");
         Files.copy(Path.of("../fixtures/src/main/scripts/gdb-frames.py"), script);
-        ProcessBuilder gdb = new ProcessBuilder(
-                "gdb", "-nx", "-batch", "-p", Integer.toString(pid), "-ex", "source " + script);
+        ProcessBuilder gdb =
+                new ProcessBuilder("gdb", "-nx", "-batch", "-p", Integer.toString(pid), "-ex", "source " + script);
         gdb.environment().put("OUT", frames.toString());
-        gdb.redirectErrorStream(true).redirectOutput(directory.resolve("gdb.log").toFile());
+        gdb.redirectErrorStream(true)
+                .redirectOutput(directory.resolve("gdb.log").toFile());
         assertEquals(0, gdb.start().waitFor());
         List<String> golden = Files.readAllLines(frames).stream().sorted().toList();
         assertTrue(golden.size() > 100, Files.readString(directory.resolve("gdb.log")));
-        assertEquals(List.of(), golden.stream().filter(line -> !ours.contains(line)).toList(), "what only gdb has");
+        assertEquals(
+                List.of(), golden.stream().filter(line -> !ours.contains(line)).toList(), "what only gdb has");
         assertEquals(golden, ours);
     }
 
@@ -144,7 +147,8 @@ class LiveProcessTest {
             List<List<String>> chains = copy(pid);
             assertEquals(13, chains.size());
             for (List<String> chain : chains) {
-                int tid = Integer.parseInt(chain.getFirst().substring(0, chain.getFirst().indexOf('\t')));
+                int tid = Integer.parseInt(
+                        chain.getFirst().substring(0, chain.getFirst().indexOf('\t')));
                 assertTrue(status(pid, tid, "State:").matches("State:\t[SR].*"), status(pid, tid, "State:"));
                 assertEquals("TracerPid:\t0", status(pid, tid, "TracerPid:"));
             }
@@ -154,10 +158,18 @@ class LiveProcessTest {
     @Test
     void aProcessThatWasStoppedStaysStopped() throws IOException, InterruptedException {
         int pid = start();
-        assertEquals(0, new ProcessBuilder("kill", "-STOP", Integer.toString(pid)).start().waitFor());
+        assertEquals(
+                0,
+                new ProcessBuilder("kill", "-STOP", Integer.toString(pid))
+                        .start()
+                        .waitFor());
         assertEquals(12, copy(pid).size());
         assertTrue(status(pid, pid, "State:").startsWith("State:\tT"), status(pid, pid, "State:"));
-        assertEquals(0, new ProcessBuilder("kill", "-CONT", Integer.toString(pid)).start().waitFor());
+        assertEquals(
+                0,
+                new ProcessBuilder("kill", "-CONT", Integer.toString(pid))
+                        .start()
+                        .waitFor());
     }
 
     @Test

@@ -33,7 +33,8 @@ class SnapshotGoldenTest {
             all.filter(path -> Files.exists(path.resolve("gdb.tsv"))).sorted().forEach(cases::add);
         }
         assertEquals(24, cases.size());
-        return cases.stream().map(path -> DynamicTest.dynamicTest(path.getFileName().toString(), () -> check(path)));
+        return cases.stream()
+                .map(path -> DynamicTest.dynamicTest(path.getFileName().toString(), () -> check(path)));
     }
 
     private static void check(Path path) throws IOException {

@@ -81,7 +81,8 @@ class SnapshotTest {
             assertEquals(Absence.NOT_RECORDED, memory.absence(0x7f00_0000_1000L), "another stack, perhaps");
             assertEquals(Absence.NOT_MAPPED, memory.absence(0x7f00_0010_0000L), "a guard page");
             assertEquals(Absence.NOT_MAPPED, memory.absence(0x400000), "a file's");
-            assertEquals(Absence.NOT_MAPPED, memory.absence(0x7fff_0000_0000L), "not mapped, and the maps are complete");
+            assertEquals(
+                    Absence.NOT_MAPPED, memory.absence(0x7fff_0000_0000L), "not mapped, and the maps are complete");
             assertEquals(Absence.NOT_MAPPED, memory.absence(8), "where nothing can be");
         }
     }
@@ -141,7 +142,9 @@ class SnapshotTest {
 
     @Test
     void aCutStackKeepsWhatFollows() throws IOException {
-        write("rip: 401000\nrsp: 7ffc00001000\nrbp: 1\n", "00400000-00402000 r-xp 00000000 fe:00 12 /bin/x\n" + STACK_LINE);
+        write(
+                "rip: 401000\nrsp: 7ffc00001000\nrbp: 1\n",
+                "00400000-00402000 r-xp 00000000 fe:00 12 /bin/x\n" + STACK_LINE);
         long[] words = new long[2000];
         words[1999] = 42;
         writeStack("stack.data", 0x7ffc0000_1000L, words);
