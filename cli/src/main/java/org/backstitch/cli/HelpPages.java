@@ -35,7 +35,7 @@ final class HelpPages {
                 .header("Callchains that can be trusted, from what a machine recorded in a hurry.", "")
                 .description(
                         "",
-                        "Reads perf.data, core dumps, kernel dumps and stack snapshots; unwinds user stacks with .eh_frame and"
+                        "Reads perf.data, core dumps, running processes, kernel dumps and stack snapshots; unwinds user stacks with .eh_frame and"
                                 + " kernel stacks with ORC; names the frames; says of every chain why it ends.",
                         "")
                 .commandListHeading("%nCommands (backstitch COMMAND --help says more):%n")

@@ -22,6 +22,7 @@ final class Rehearsal {
         String vdso = "--vdso=" + recording.vdso();
         String page = "--output=" + recording.directory().resolve("flame.html");
         String injected = "--output=" + recording.directory().resolve("injected.data");
+        String kept = recording.directory().resolve("kept").toString();
         String library =
                 Path.of(System.getProperty("java.home"), "lib", "libjava.so").toString();
         List<List<String>> lines = new ArrayList<>(List.of(
@@ -31,6 +32,9 @@ final class Rehearsal {
                 List.of("script", "--format=json", symfs, vdso, data),
                 List.of("flame", page),
                 List.of("inject", symfs, vdso, injected, data),
+                List.of("script", symfs, vdso, "--sample=1", "--save-snapshot=" + kept, data),
+                List.of("snapshot", kept, "--registers"),
+                List.of("snapshot", kept, "--registers", "--format=json"),
                 List.of("tables", "--cfi", library),
                 List.of("tables", "--compiled", library)));
         if (isCapstoneInstalled()) {

@@ -1,7 +1,4 @@
-/**
- * Small copies of what a recording needs to be unwound and named elsewhere: {@link org.backstitch.cli.pack.SlimElf} of the files
- * that were mapped, {@link org.backstitch.cli.pack.SlimKallsyms} of the kernel's symbols.
- */
+/** A small copy of the kernel's symbols that a recording needs to be named elsewhere. */
 @NullMarked
 package org.backstitch.cli.pack;
 

@@ -83,6 +83,16 @@ final class CoreFile {
         }
         CoreFile core = new CoreFile(elf);
         if (core.notes.threads().isEmpty()) {
+            for (ElfSegment segment : elf.segments()) {
+                if (segment.type() == ElfConstants.PT_NOTE
+                        && !elf.bytes().contains(segment.fileOffset(), segment.fileSize())) {
+                    // gdb writes the notes behind the memory.
+                    throw elf.bytes()
+                            .malformed(
+                                    elf.bytes().size(),
+                                    "the core is cut off in front of its notes: there are no registers in it");
+                }
+            }
             List<MalformedInputException> faults = core.faults();
             if (!faults.isEmpty()) {
                 throw faults.getFirst();

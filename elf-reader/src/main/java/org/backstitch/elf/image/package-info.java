@@ -4,7 +4,7 @@
  *
  * <p>{@link org.backstitch.elf.image.ElfImage} opens whatever a name leads to; {@link org.backstitch.elf.image.DebugFiles} finds the
  * debug information of a program, on this system or under a directory that holds another one
- * ({@link org.backstitch.elf.image.FileTree}).
+ * ({@link org.backstitch.elf.image.FileTree}). {@link org.backstitch.elf.image.SlimElf} copies of a file what unwinding and naming read.
  *
  * {@snippet :
  * try (Arena arena = Arena.ofShared()) {
