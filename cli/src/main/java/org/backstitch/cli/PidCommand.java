@@ -12,7 +12,7 @@ public final class PidCommand implements Subcommand {
     public Syntax syntax() {
         Syntax syntax = Syntax.of("Print the stack of every thread of a running process.")
                 .detail(
-                        "Each thread is held for some microseconds, while its registers and its stack are copied; then it runs on, and"
+                        "Each thread is held while its registers and its stack are copied, mostly well under a millisecond; then it runs on, and"
                                 + " the copy is unwound. For how long is printed with each. It sees no signal; only some waits of the"
                                 + " kernel (epoll_wait, semop) may end early with EINTR, as under any debugger.")
                 .detail(
