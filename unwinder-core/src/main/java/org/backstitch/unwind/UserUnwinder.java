@@ -259,8 +259,9 @@ public final class UserUnwinder {
     }
 
     /**
-     * Loads a word of every line of the stack that is about to be walked, side by side: the walk itself could not ask for a line
-     * before it had the one before.
+     * Loads a word of every line of the stack up to where the walk may join the one before, side by side: the walk itself could not
+     * ask for a line before it had the one before. Where nothing is known of the stack, neither is how far the walk will go, and {@code
+     * size} is negative: nothing is loaded.
      */
     private void touch(MemorySegment segment, long offset, long size) {
         long sum = 0;

@@ -1,6 +1,7 @@
 package org.backstitch.code.stack;
 
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * The pieces of code that are analysed as one each, sorted by place and free of overlaps: those of frame description entries, or from
@@ -66,6 +67,23 @@ public final class Regions {
                 functional[kept++] = functions[from];
             }
             return new Regions(Arrays.copyOf(starts, kept), Arrays.copyOf(ends, kept), Arrays.copyOf(functional, kept));
+        }
+    }
+
+    /**
+     * Gives the number of every region: the functions, then the others, which are entered by jumps of functions and want to know the
+     * state there.
+     */
+    public void forEachFunctionsFirst(IntConsumer consumer) {
+        for (int region = 0; region < size(); region++) {
+            if (functions[region]) {
+                consumer.accept(region);
+            }
+        }
+        for (int region = 0; region < size(); region++) {
+            if (!functions[region]) {
+                consumer.accept(region);
+            }
         }
     }
 

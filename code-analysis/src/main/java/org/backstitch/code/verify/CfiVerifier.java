@@ -130,16 +130,7 @@ public final class CfiVerifier {
 
     private Verification run() {
         Regions regions = code.regions();
-        for (int region = 0; region < regions.size(); region++) {
-            if (regions.isFunction(region)) {
-                follow(region);
-            }
-        }
-        for (int region = 0; region < regions.size(); region++) {
-            if (!regions.isFunction(region)) {
-                follow(region);
-            }
-        }
+        regions.forEachFunctionsFirst(this::follow);
         for (int region = 0; region < regions.size(); region++) {
             count(region);
         }

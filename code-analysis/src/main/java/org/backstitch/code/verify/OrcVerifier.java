@@ -1,6 +1,7 @@
 package org.backstitch.code.verify;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.code.capstone.Capstone;
@@ -158,7 +159,7 @@ public final class OrcVerifier {
         ModuleCode.Part part = module.partAt(place);
         return part != null
                 && place + 4 <= part.end()
-                && part.code().get(java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED, place - part.place()) == ENDBR64;
+                && part.code().get(ValueLayout.JAVA_INT_UNALIGNED, place - part.place()) == ENDBR64;
     }
 
     private void addFrom(Regions.Builder regions, int place) {
@@ -170,16 +171,7 @@ public final class OrcVerifier {
 
     private Verification run() {
         Regions regions = code.regions();
-        for (int region = 0; region < regions.size(); region++) {
-            if (regions.isFunction(region)) {
-                follow(region);
-            }
-        }
-        for (int region = 0; region < regions.size(); region++) {
-            if (!regions.isFunction(region)) {
-                follow(region);
-            }
-        }
+        regions.forEachFunctionsFirst(this::follow);
         for (int region = 0; region < regions.size(); region++) {
             count(region);
         }
