@@ -44,6 +44,11 @@ public final class Frame {
         return distance;
     }
 
+    /** Whether it is the space that the kernel's build leaves ahead of a function, whose name is the function's with a prefix. */
+    boolean isPadding() {
+        return kernel && symbol != null && symbol.startsWith("__pfx_");
+    }
+
     /** The file, as the process knew it; {@code [kernel.kallsyms]}, a module in brackets, or {@code [unknown]}. */
     public String dso() {
         return dso;

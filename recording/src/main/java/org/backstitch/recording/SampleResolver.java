@@ -209,7 +209,10 @@ final class SampleResolver {
         if (result.frames >= options.maxStack()) {
             return false;
         }
-        result.add(ip, kernelFrame(exact ? ip : ip - 1), exact, 0);
+        Frame place = kernelFrame(exact ? ip : ip - 1);
+        // No call ends where a function's padding does: this pc was interrupted on the function's first instruction.
+        boolean interrupted = !exact && place.isPadding();
+        result.add(ip, interrupted ? kernelFrame(ip) : place, exact || interrupted, 0);
         result.kernelFrames++;
         return true;
     }

@@ -1,6 +1,7 @@
 package org.backstitch.recording;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.backstitch.fixtures.BundledRecording;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,6 +39,28 @@ class BundledRecordingsTest {
             assertEquals(golden.get(i), ours.get(i), "sample " + i);
         }
         assertEquals(golden.size(), ours.size());
+    }
+
+    /** The kernel's functions that a timer interrupted on their first instruction, by name as perf script has them. */
+    @Test
+    void aFunctionInterruptedAtItsStartIsNotItsPadding() throws IOException {
+        BundledRecording bundled = BundledRecording.unpack("ls", directory);
+        RecordingOptions options = RecordingOptions.defaults()
+                .withSymfs(bundled.symfs())
+                .withVdso(bundled.vdso())
+                .withKallsyms(bundled.kallsyms().orElseThrow());
+        List<String> starts = new ArrayList<>();
+        try (Recording recording = Recording.open(bundled.data(), options)) {
+            recording.forEach(sample -> {
+                for (int i = 1; i < sample.kernelFrames(); i++) {
+                    if (sample.offset(i) == 0) {
+                        starts.add(sample.time() + " " + sample.frame(i).symbol());
+                    }
+                    assertFalse(String.valueOf(sample.frame(i).symbol()).startsWith("__pfx_"));
+                }
+            });
+        }
+        assertEquals(List.of("182748396867 security_file_permission", "186493484363 __kmalloc_cache_noprof"), starts);
     }
 
     private static String line(ResolvedSample sample) {
