@@ -29,8 +29,48 @@ public final class Callchain {
     private StopReason stop = StopReason.NONE;
     private int maxFrames = UNLIMITED;
     private boolean recordsRegisters;
-    private long[] registers = new long[0];
-    private int[] known = new int[0];
+
+    /** The registers that calls preserve, and RSP: {@link #KEPT} longs for each frame. */
+    long[] kept = new long[0];
+
+    /** Which registers are known in each frame: bit n for DWARF number n. */
+    int[] known = new int[0];
+
+    /** The registers that calls do not preserve, where they were first to be had and wherever a signal or a rule has brought them back. */
+    private long[] scratch = new long[0];
+
+    /** From which frames on the pieces of {@link #scratch} hold. */
+    private int[] scratchFrames = new int[0];
+
+    private int scratchPieces;
+
+    static final int KEPT = 8;
+    static final int KEPT_RBX = 0;
+    static final int KEPT_RBP = 1;
+    static final int KEPT_RSP = 2;
+
+    /** R13 to R15 follow. */
+    static final int KEPT_R12 = 3;
+
+    private static final int[] KEPT_REGISTERS = {
+        X86_64.RBX, X86_64.RBP, X86_64.RSP, X86_64.R12, X86_64.R13, X86_64.R14, X86_64.R15
+    };
+
+    private static final int[] SCRATCH_REGISTERS = {
+        X86_64.RAX, X86_64.RDX, X86_64.RCX, X86_64.RSI, X86_64.RDI, X86_64.R8, X86_64.R9, X86_64.R10, X86_64.R11
+    };
+
+    /** Where a register is among those of its kind, by DWARF number: among the kept ones, or -1 less its place among the others. */
+    private static final int[] PLACES = new int[X86_64.COUNT];
+
+    static {
+        for (int i = 0; i < KEPT_REGISTERS.length; i++) {
+            PLACES[KEPT_REGISTERS[i]] = i;
+        }
+        for (int i = 0; i < SCRATCH_REGISTERS.length; i++) {
+            PLACES[SCRATCH_REGISTERS[i]] = -1 - i;
+        }
+    }
 
     /** An empty chain without a bound. */
     public Callchain() {}
@@ -101,7 +141,13 @@ public final class Callchain {
 
     /** A register's value in frame {@code index}, by its DWARF number; only if it {@link #isKnown}. */
     public long register(int index, int register) {
-        return registers[checked(index) * X86_64.COUNT + register];
+        if (register == X86_64.RIP) {
+            return pc(index);
+        }
+        int place = PLACES[register];
+        return place >= 0
+                ? kept[checked(index) * KEPT + place]
+                : scratch[piece(checked(index)) * SCRATCH_REGISTERS.length - 1 - place];
     }
 
     /** Whether another chain has the same frames, reached in the same ways, and ends for the same reason. */
@@ -127,6 +173,7 @@ public final class Callchain {
             marked = false;
         }
         size = 0;
+        scratchPieces = 0;
         stop = StopReason.NONE;
     }
 
@@ -166,14 +213,53 @@ public final class Callchain {
         marks[size] = (byte) ((exact ? EXACT : 0) | origin.code());
     }
 
-    void keepRegisters(int index, Registers frame) {
-        if (index >= known.length) {
-            int length = Math.max(pcs.length, index + 1);
-            registers = Arrays.copyOf(registers, length * X86_64.COUNT);
-            known = Arrays.copyOf(known, length);
+    /** As {@link #room}, for frames with registers: makes {@link #kept} and {@link #known} as large as {@link #pcs}. */
+    int roomForKept() {
+        if (known.length < pcs.length) {
+            kept = Arrays.copyOf(kept, pcs.length * KEPT);
+            known = Arrays.copyOf(known, pcs.length);
         }
-        frame.copyTo(registers, index * X86_64.COUNT);
-        known[index] = frame.knownMask();
+        return room();
+    }
+
+    /** Keeps the registers that calls do not preserve, if they are not as they were in the frame before {@code index}. */
+    void keepScratch(int index, Registers frame) {
+        int last = scratchPieces - 1;
+        boolean same = last >= 0;
+        for (int i = 0; i < SCRATCH_REGISTERS.length && same; i++) {
+            same = scratch[last * SCRATCH_REGISTERS.length + i] == frame.get(SCRATCH_REGISTERS[i]);
+        }
+        if (same) {
+            return;
+        }
+        int piece = scratchPieces++;
+        if (piece == scratchFrames.length) {
+            scratchFrames = Arrays.copyOf(scratchFrames, Math.max(4, piece * 2));
+            scratch = Arrays.copyOf(scratch, scratchFrames.length * SCRATCH_REGISTERS.length);
+        }
+        scratchFrames[piece] = index;
+        for (int i = 0; i < SCRATCH_REGISTERS.length; i++) {
+            scratch[piece * SCRATCH_REGISTERS.length + i] = frame.get(SCRATCH_REGISTERS[i]);
+        }
+    }
+
+    /** The piece of {@link #scratch} that holds for a frame. */
+    private int piece(int index) {
+        int found = Arrays.binarySearch(scratchFrames, 0, scratchPieces, index);
+        return found >= 0 ? found : -2 - found;
+    }
+
+    /** Gives {@code target} the registers that frame {@code index} has; what calls do not preserve it has already. */
+    void restore(int index, Registers target) {
+        for (int i = 0; i < KEPT_REGISTERS.length; i++) {
+            int register = KEPT_REGISTERS[i];
+            if ((known[index] >>> register & 1) != 0) {
+                target.set(register, kept[index * KEPT + i]);
+            } else {
+                target.forget(register);
+            }
+        }
+        target.set(X86_64.RIP, pcs[index]);
     }
 
     void stop(StopReason reason) {
@@ -186,6 +272,9 @@ public final class Callchain {
             marks[i] = 0;
         }
         size = frames;
+        while (scratchPieces > 0 && scratchFrames[scratchPieces - 1] >= frames) {
+            scratchPieces--;
+        }
     }
 
     @Override

@@ -4,7 +4,6 @@ import static org.backstitch.unwind.machine.X86_64.RBP;
 import static org.backstitch.unwind.machine.X86_64.RIP;
 import static org.backstitch.unwind.machine.X86_64.RSP;
 
-import java.util.Map;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.CfaRule;
 import org.backstitch.elf.dwarf.DwarfExpression;
@@ -32,6 +31,10 @@ final class FrameStep implements DwarfExpression.Machine {
     private AddressSpace space = AddressSpace.EMPTY;
     private boolean exact;
     private long cfa;
+
+    /** What the expression evaluated last yields. */
+    private long value;
+
     private StopReason failure = StopReason.NONE;
     private boolean unknownRegister;
 
@@ -52,6 +55,11 @@ final class FrameStep implements DwarfExpression.Machine {
     void restart(Registers start) {
         frame.copyFrom(start);
         leftOver = 0;
+    }
+
+    /** The current frame was reached by other steps, which were those of calls: of caller-saved registers nothing is known any more. */
+    void followCalls() {
+        leftOver = CALLER_SAVED;
     }
 
     /** The registers of the current frame; a {@link #step} makes them the caller's. */
@@ -126,8 +134,8 @@ final class FrameStep implements DwarfExpression.Machine {
     private static int restoredBy(@Nullable UnwindRow side) {
         int restored = 0;
         if (side != null) {
-            for (int register : side.registers().keySet()) {
-                restored |= register < X86_64.COUNT ? 1 << register : 0;
+            for (int i = 0; i < side.size(); i++) {
+                restored |= side.column(i) < X86_64.COUNT ? 1 << side.column(i) : 0;
             }
         }
         return restored;
@@ -255,19 +263,17 @@ final class FrameStep implements DwarfExpression.Machine {
                     cfa = register(register) + offset;
                 }
                 case CfaRule.Expression(DwarfExpression expression) -> {
-                    DwarfExpression.Result result = expression.evaluate(this);
-                    if (!succeeded(result)) {
+                    if (!isEvaluated(expression, false)) {
                         return false;
                     }
-                    cfa = result.value();
+                    cfa = value;
                 }
             }
             caller.forget(RIP);
             caller.set(RSP, cfa);
-            for (Map.Entry<Integer, RegisterRule> column : row.registers().entrySet()) {
-                boolean returnAddress = column.getKey() == row.returnAddressRegister();
-                int register = returnAddress ? RIP : column.getKey();
-                if (register < X86_64.COUNT && !apply(column.getValue(), register)) {
+            for (int i = 0; i < row.size(); i++) {
+                int register = row.column(i) == row.returnAddressRegister() ? RIP : row.column(i);
+                if (register < X86_64.COUNT && !apply(row.rule(i), register)) {
                     return false;
                 }
             }
@@ -317,20 +323,16 @@ final class FrameStep implements DwarfExpression.Machine {
                 }
             }
             case RegisterRule.Expression(DwarfExpression expression) -> {
-                DwarfExpression.Result result = expression.evaluate(this, cfa);
-                if (result.outcome() != DwarfExpression.Outcome.VALUE) {
-                    caller.forget(register);
-                    return !essential || succeeded(result);
+                if (!isEvaluated(expression, true)) {
+                    return isDispensable(register, essential);
                 }
-                load(register, result.value());
+                load(register, value);
             }
             case RegisterRule.ValExpression(DwarfExpression expression) -> {
-                DwarfExpression.Result result = expression.evaluate(this, cfa);
-                caller.forget(register);
-                if (result.outcome() != DwarfExpression.Outcome.VALUE) {
-                    return !essential || succeeded(result);
+                if (!isEvaluated(expression, true)) {
+                    return isDispensable(register, essential);
                 }
-                caller.set(register, result.value());
+                caller.set(register, value);
             }
         }
         return !essential || caller.isKnown(register);
@@ -346,12 +348,43 @@ final class FrameStep implements DwarfExpression.Machine {
         restore(register, slot);
     }
 
-    private boolean succeeded(DwarfExpression.Result result) {
-        return switch (result.outcome()) {
-            case VALUE -> true;
-            case UNKNOWN_REGISTER -> unknown();
-            case UNREADABLE -> unreadable(result.value());
-        };
+    /** A register whose expression has no value: whether the walk can go on without it. */
+    private boolean isDispensable(int register, boolean essential) {
+        caller.forget(register);
+        if (!essential) {
+            forgetFailure();
+        }
+        return !essential;
+    }
+
+    /**
+     * Evaluates an expression; {@link #value} is what it yields.
+     *
+     * @param withCfa whether the CFA lies on its stack
+     * @return false if it yields nothing: {@link #failure} says why
+     * @throws MalformedInputException if it is not a valid one
+     */
+    private boolean isEvaluated(DwarfExpression expression, boolean withCfa) {
+        if (!expression.isDisplacement()) {
+            DwarfExpression.Result result = withCfa ? expression.evaluate(this, cfa) : expression.evaluate(this);
+            value = result.value();
+            return switch (result.outcome()) {
+                case VALUE -> true;
+                case UNKNOWN_REGISTER -> unknown();
+                case UNREADABLE -> unreadable(result.value());
+            };
+        }
+        if (!frame.isKnown(expression.base())) {
+            return unknown();
+        }
+        value = register(expression.base()) + expression.displacement();
+        if (expression.isDereferenced()) {
+            if (!isReadable(value, Long.BYTES)) {
+                return unreadable(value);
+            }
+            value = readLong(value);
+        }
+        return true;
     }
 
     private boolean unknown() {

@@ -29,7 +29,7 @@ import org.backstitch.unwind.table.UnwindRule;
  * <p>Nothing is ever mistaken for something else. Of two keys with the same entry bits 4 to 18 are the same; if their checks are the
  * same too, so are bits 0 to 3 and, one after the other upwards, all from 19 on. No key is 0, which an empty entry stands for. Files
  * linked near 32 GiB or above, and all files after the first 4,095, are not cached; nor are rules of other shapes, which
- * {@link RuleCache} holds.
+ * {@link RuleNumberCache} is for.
  *
  * <p>A walk cannot know a frame before it has the rule of the one before, so what lies between a return address and the next decides
  * how fast it is: a subtraction, a shift and a mask to the entry, three operations more to the CFA. What checks that it is the right

@@ -11,9 +11,14 @@ final class PreviousStacks {
 
     private final @Nullable PreviousStack[] stacks = new PreviousStack[1 << BITS];
 
+    /** Where what is known of the stack around an address has its place, among 2 to the power of {@code bits}. */
+    static int place(long sp, int bits) {
+        return (int) ((sp >>> REGION_BITS) * 0x9e37_79b9_7f4a_7c15L >>> Long.SIZE - bits);
+    }
+
     /** What is remembered of the stack around an address; of which process's will show. */
     PreviousStack around(long sp) {
-        int place = (int) ((sp >>> REGION_BITS) * 0x9e37_79b9_7f4a_7c15L >>> Long.SIZE - BITS);
+        int place = place(sp, BITS);
         PreviousStack stack = stacks[place];
         if (stack == null) {
             stack = new PreviousStack();

@@ -25,6 +25,12 @@ public final class DwarfExpression {
     private final String source;
     private final long offset;
 
+    /** The register of an expression that is one plus a constant, or the word that lies there; -1 of any other. */
+    private final int base;
+
+    private final long displacement;
+    private final boolean dereferenced;
+
     /**
      * @param code the operations
      * @param source names the file in error messages
@@ -34,6 +40,50 @@ public final class DwarfExpression {
         this.code = code.clone();
         this.source = source;
         this.offset = offset;
+        int first = code.length == 0 ? 0 : code[0] & 0xff;
+        int register = -1;
+        long constant = 0;
+        boolean loaded = false;
+        if (first >= DW_OP_breg0 && first <= DW_OP_breg31) {
+            int end = 1;
+            while (end < code.length && end < SHORT_LEB128 && code[end] < 0) {
+                end++;
+            }
+            loaded = end == code.length - 2 && (code[end + 1] & 0xff) == DW_OP_deref;
+            if (end < SHORT_LEB128 && (loaded || end == code.length - 1)) {
+                register = first - DW_OP_breg0;
+                constant = Bytes.of(this.code, source, offset).cursor(1).sleb128();
+            }
+        }
+        base = register;
+        displacement = constant;
+        dereferenced = loaded;
+    }
+
+    /** So many bytes at most a constant has that is looked for. */
+    private static final int SHORT_LEB128 = 8;
+
+    /**
+     * Whether the expression is no more than a register plus a constant, or the word that lies there: what those of compilers and
+     * signal frames are. Then {@link #base}, {@link #displacement} and {@link #isDereferenced} say all.
+     */
+    public boolean isDisplacement() {
+        return base >= 0;
+    }
+
+    /** The register of an expression that {@link #isDisplacement}, by its DWARF number. */
+    public int base() {
+        return base;
+    }
+
+    /** What is added to the register. */
+    public long displacement() {
+        return displacement;
+    }
+
+    /** Whether the value is the word at that address, instead of the address. */
+    public boolean isDereferenced() {
+        return dereferenced;
     }
 
     /** What an expression can ask about the machine that it is evaluated on. */

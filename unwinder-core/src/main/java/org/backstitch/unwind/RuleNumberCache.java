@@ -1,30 +1,31 @@
 package org.backstitch.unwind;
 
 /**
- * A direct-mapped cache from where a frame executes to its rule word, for the rules that {@link PlainRuleCache} does not hold.
+ * A direct-mapped cache from where a frame executes to the number of its rule in the file's dictionary, for the rules that
+ * {@link PlainRuleCache} does not hold.
  *
  * <p>The key is the vaddr in its file plus the file's tag. A key of 0 marks a free entry; no key is 0, since tags are not.
  */
-final class RuleCache {
+final class RuleNumberCache {
     private static final int BITS = 12;
     private static final int MASK = (1 << BITS) - 1;
 
     private final long[] entries = new long[2 << BITS];
 
-    /** Whether the rule of a key is known. */
+    /** Whether the number of a key is known. */
     boolean holds(long key) {
         return entries[slot(key)] == key;
     }
 
-    /** The rule of a key; only if it is held. */
-    long rule(long key) {
-        return entries[slot(key) + 1];
+    /** The number of a key's rule; only if it is held. */
+    int number(long key) {
+        return (int) entries[slot(key) + 1];
     }
 
-    void put(long key, long rule) {
+    void put(long key, int number) {
         int slot = slot(key);
         entries[slot] = key;
-        entries[slot + 1] = rule;
+        entries[slot + 1] = number;
     }
 
     private static int slot(long key) {

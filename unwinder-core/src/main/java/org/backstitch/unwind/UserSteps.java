@@ -1,0 +1,318 @@
+package org.backstitch.unwind;
+
+import static org.backstitch.unwind.machine.X86_64.RBP;
+import static org.backstitch.unwind.machine.X86_64.RIP;
+import static org.backstitch.unwind.machine.X86_64.RSP;
+
+import org.backstitch.bytes.Bytes;
+import org.backstitch.elf.dwarf.UnwindRow;
+import org.backstitch.unwind.machine.Memory;
+import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
+import org.backstitch.unwind.table.RuleDictionary;
+import org.backstitch.unwind.table.SavedRegisters;
+import org.backstitch.unwind.table.UnwindInfo;
+import org.backstitch.unwind.table.UnwindRule;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The steps of a user stack's walk that are not for a hot loop: by rules of any shape, behind system calls, without a rule; and why a
+ * chain ends. {@link PlainWalk} and {@link FullWalk} come here with what their caches do not hold.
+ *
+ * <p>A step goes from {@link #frame} to its caller, and marks and ends the chain. Not thread-safe.
+ */
+final class UserSteps {
+    private final RuleNumberCache numbers = new RuleNumberCache();
+    private final FrameStep frameStep = new FrameStep();
+    private final CycleDetector cycles = new CycleDetector();
+
+    // The walk that is going on.
+    private AddressSpace space = AddressSpace.EMPTY;
+    private Registers start = new Registers();
+    private StackDump stack = new StackDump();
+    private Callchain chain = new Callchain();
+    private @Nullable Mapping mapping;
+
+    // What find found.
+    private long rule;
+    private long saved;
+    private @Nullable UnwindRow side;
+
+    /** Begins with another stack. */
+    void begin(
+            AddressSpace addressSpace, Registers registers, StackDump dump, @Nullable Memory memory, Callchain result) {
+        if (addressSpace != space) {
+            space = addressSpace;
+            mapping = null;
+        }
+        start = registers;
+        stack = dump;
+        chain = result;
+        frameStep.begin(addressSpace, dump, memory);
+    }
+
+    /** Begins the walk, or begins it again: the chain is empty, and {@link #frame} the one that the stack starts with. */
+    void restart() {
+        chain.clear();
+        cycles.begin();
+        frameStep.restart(start);
+    }
+
+    AddressSpace space() {
+        return space;
+    }
+
+    StackDump stack() {
+        return stack;
+    }
+
+    Callchain chain() {
+        return chain;
+    }
+
+    /** The registers of the frame that the next step starts from. */
+    Registers frame() {
+        return frameStep.frame();
+    }
+
+    /** Since the last step here, others were made that were those of calls. */
+    void followCalls() {
+        frameStep.followCalls();
+    }
+
+    /** After a step: whether the pc reached is exact, because its frame was interrupted. */
+    boolean isExact() {
+        return frameStep.isExact();
+    }
+
+    /** Whether a step failed because it needs a register that is not known. */
+    boolean wantedUnknownRegister() {
+        return frameStep.wantedUnknownRegister();
+    }
+
+    /** Finds the rule for an address, which the next step will be by; gives its word. */
+    long find(long lookupPc) {
+        rule = UnwindRule.NONE;
+        saved = SavedRegisters.SAME;
+        side = null;
+        ElfModule module = moduleAt(lookupPc);
+        Mapping here = mapping;
+        if (module == null || here == null) {
+            return rule;
+        }
+        long vaddr = here.vaddr(lookupPc);
+        long key = vaddr + module.tag();
+        int number;
+        if (numbers.holds(key)) {
+            number = numbers.number(key);
+        } else {
+            number = module.rules().find(vaddr);
+            if (module.tag() != 0
+                    && PlainRuleCache.plain(module.rules().dictionary().rule(number)) == PlainRuleCache.NOT_PLAIN) {
+                numbers.put(key, number);
+            }
+        }
+        take(module.rules().dictionary(), number);
+        return rule;
+    }
+
+    private void take(RuleDictionary dictionary, int number) {
+        rule = dictionary.rule(number);
+        saved = dictionary.saved(number);
+        side = UnwindRule.hasSide(rule) ? dictionary.side(number) : null;
+    }
+
+    /** The word of the registers that the rule found says to be saved. */
+    long saved() {
+        return saved;
+    }
+
+    /** Goes to the caller by the rule found, for RIP, RSP and RBP only; false if the chain ends here. */
+    boolean stepPlainly() {
+        return step(rule, SavedRegisters.SAME, UnwindRule.kind(rule) == UnwindRule.SIDE ? side : null);
+    }
+
+    /** Goes to the caller by the rule found; false if the chain ends here. */
+    boolean step() {
+        return step(rule, saved, side);
+    }
+
+    /** Goes from {@link #frameStep}'s frame to its caller by any rule, or without one. */
+    private boolean step(long rule, long saved, @Nullable UnwindRow side) {
+        Registers frame = frameStep.frame();
+        long calleeSp = frame.sp();
+        long calleePc = frame.pc();
+        switch (UnwindRule.kind(rule)) {
+            case UnwindRule.END -> {
+                return end(StopReason.END_OF_STACK);
+            }
+            case UnwindRule.UNDEFINED -> {
+                return end(StopReason.NO_UNWIND_INFO);
+            }
+            case UnwindRule.MALFORMED -> {
+                return end(StopReason.BAD_UNWIND_INFO);
+            }
+            case UnwindRule.NONE_KIND -> {
+                UnwindInfo rules = rulesBehindSystemCall();
+                if (rules != null && mapping != null) {
+                    int number = rules.find(mapping.vaddr(calleePc) - 1);
+                    RuleDictionary dictionary = rules.dictionary();
+                    return step(dictionary.rule(number), dictionary.saved(number), dictionary.side(number));
+                }
+                if (!stepWithoutRule()) {
+                    StopReason failure = frameStep.failure();
+                    return end(failure == StopReason.NONE ? StopReason.NO_UNWIND_INFO : failure);
+                }
+            }
+            default -> {
+                if (!frameStep.step(rule, saved, side)) {
+                    return end(frameStep.failure());
+                }
+                if (frameStep.reliedOnLeftOver() && !isReturnAddress(frame.pc())) {
+                    return end(StopReason.BAD_UNWIND_INFO);
+                }
+                if (frameStep.isExact()) {
+                    chain.markNext(true, FrameOrigin.TABLE);
+                }
+            }
+        }
+        if (frame.pc() == 0 && !frameStep.isExact()) { // where it is exact, something was called that is not there
+            return end(StopReason.END_OF_STACK);
+        }
+        if (frame.pc() == calleePc && frame.sp() == calleeSp) {
+            return end(StopReason.NO_PROGRESS);
+        }
+        if (Long.compareUnsigned(frame.sp(), calleeSp) <= 0) {
+            int before = cycles.standing(frame, chain.size);
+            if (before >= 0) {
+                chain.truncate(before);
+                return end(StopReason.NO_PROGRESS);
+            }
+        }
+        return true;
+    }
+
+    private boolean end(StopReason reason) {
+        chain.stop(reason);
+        return false;
+    }
+
+    /**
+     * The rules for a first frame that no row covers, but a row ends right there, behind a system call: the task is in the kernel, and
+     * where it would go on is not code of the function any more. glibc's {@code __restore_rt} ends so, and functions that end in a
+     * call of {@code exit_group}. A system call leaves the stack as it is, so its own row holds. Null if it is not so.
+     */
+    private @Nullable UnwindInfo rulesBehindSystemCall() {
+        ElfModule module = chain.size == 1 ? moduleAt(frameStep.frame().pc()) : null;
+        if (module == null || mapping == null) {
+            return null;
+        }
+        long vaddr = mapping.vaddr(frameStep.frame().pc());
+        return module.followsSystemCall(vaddr) && module.rules().find(vaddr - 1) != 0 ? module.rules() : null;
+    }
+
+    /**
+     * Where no row covers the pc: the code of a signal handler's return, which proves what it does; then the word at the stack pointer,
+     * for a frame that was interrupted and may have pushed nothing yet; then the frame pointer. The latter two only if what is found
+     * there is an address that a call or a signal may have left: {@link #isReturnAddress}.
+     */
+    private boolean stepWithoutRule() {
+        Registers frame = frameStep.frame();
+        frameStep.forgetFailure();
+        long sp = frame.sp();
+        if (isSignalReturn(frame.pc())) {
+            boolean done = frameStep.stepToInterrupted(sp);
+            if (done) {
+                chain.markNext(true, FrameOrigin.SYNTHESIZED);
+            }
+            return done;
+        }
+        if (chain.isExact(chain.size - 1) && frameStep.isReadable(sp, Long.BYTES)) {
+            long candidate = frameStep.readLong(sp);
+            if (isReturnAddress(candidate)) {
+                frame.set(RIP, candidate).set(RSP, sp + Long.BYTES);
+                chain.markNext(false, FrameOrigin.RETURN_SLOT);
+                return true;
+            }
+        }
+        long bp = frame.get(RBP);
+        if (frame.isKnown(RBP)
+                && Long.compareUnsigned(bp, sp) >= 0
+                && isSameStack(bp, sp)
+                && frameStep.isReadable(bp, Long.BYTES)
+                && frameStep.isReadable(bp + Long.BYTES, Long.BYTES)) {
+            long candidate = frameStep.readLong(bp + Long.BYTES);
+            if (isReturnAddress(candidate)) {
+                long callersBp = frameStep.readLong(bp);
+                // What the code without a table has done to the other registers is not known.
+                frame.clear();
+                frame.set(RIP, candidate).set(RSP, bp + 2 * Long.BYTES).set(RBP, callersBp);
+                chain.markNext(false, FrameOrigin.FRAME_POINTER);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** A frame pointer that leads to another mapping than the stack pointer's is one of another stack, left over. */
+    private boolean isSameStack(long bp, long sp) {
+        Mapping stackMapping = space.find(sp);
+        return stackMapping == null || stackMapping.contains(bp);
+    }
+
+    /** Whether an address lies in executable text and behind a call, or is where signal handlers return to. */
+    private boolean isReturnAddress(long address) {
+        Mapping text = space.find(address - 1);
+        if (text == null || !text.isExecutable()) {
+            return false;
+        }
+        ElfModule module = text.module();
+        if (module != null) {
+            long vaddr = text.vaddr(address);
+            if (module.followsCall(vaddr)
+                    || UnwindRule.callerIsExact(module.rules().rule(vaddr - 1))) {
+                return true;
+            }
+        }
+        Bytes before = codeInMemory(address - Long.BYTES);
+        return before != null && CallSites.endsInCall(before) || isSignalReturn(address);
+    }
+
+    private boolean isSignalReturn(long pc) {
+        Mapping text = space.find(pc);
+        if (text == null || !text.isExecutable()) {
+            return false;
+        }
+        ElfModule module = text.module();
+        Bytes code = module == null
+                ? null
+                : module.elf().bytesAt(text.vaddr(pc), Long.BYTES).orElse(null);
+        if (code == null) {
+            code = codeInMemory(pc);
+        }
+        return code != null && CallSites.isSignalReturn(code);
+    }
+
+    /** Eight bytes of code that only memory has: made at run time, or of a file that is not at hand. */
+    private @Nullable Bytes codeInMemory(long address) {
+        if (!frameStep.isReadable(address, Long.BYTES)) {
+            return null;
+        }
+        byte[] code = new byte[Long.BYTES];
+        for (int i = 0; i < code.length; i++) {
+            code[i] = (byte) (frameStep.readLong(address) >>> i * Byte.SIZE);
+        }
+        return Bytes.of(code, "memory");
+    }
+
+    /** The module whose code is mapped at an address, or null; {@link #mapping} is the mapping then. */
+    private @Nullable ElfModule moduleAt(long address) {
+        Mapping here = mapping;
+        if (here == null || !here.contains(address)) {
+            int text = space.findText(address);
+            here = text < 0 ? null : space.textMapping(text);
+            mapping = here;
+        }
+        return here == null ? null : here.module();
+    }
+}
