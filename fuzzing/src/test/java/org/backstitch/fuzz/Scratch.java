@@ -27,6 +27,11 @@ final class Scratch {
         return file;
     }
 
+    /** A directory of its own for an input of several files. */
+    Path directory(String name) throws IOException {
+        return Files.createDirectories(directory.resolve(name));
+    }
+
     /** A directory without files, to keep the product from this machine's own. */
     Path empty() {
         return empty;

@@ -3,6 +3,8 @@ package org.backstitch.fuzz;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,6 +135,7 @@ final class Seeds {
                 "KernelTables",
                 text(3, "OSRELEASE=6.1.0\nBUILD-ID=00ff\nSYMBOL(a)=ff\nNUMBER(b)=-1\nKERNELOFFSET=1000\n"));
         add(seeds, "Core", SampleCore.bytes());
+        add(seeds, "Snapshot", snapshot());
         for (String name : List.of(
                 "N3foo3barEi",
                 "NvCs1234_7mycrate3foo",
@@ -150,6 +153,24 @@ final class Seeds {
         for (byte[] image : SampleImages.all()) {
             add(seeds, "Image", image);
         }
+    }
+
+    /** A thread that stands in a mapped program, whose stack has no more than a return address into it. */
+    private static byte[] snapshot() {
+        byte[] registers = "rip: 401000\nrsp: 7ffc00001000\nrbp: 7ffc00001010\n".getBytes(StandardCharsets.US_ASCII);
+        byte[] maps = """
+                00400000-00402000 r-xp 00000000 fe:00 12 /usr/bin/prog
+                7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0          [stack]
+                """.getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer stack = ByteBuffer.allocate(8 * 5).order(ByteOrder.LITTLE_ENDIAN);
+        stack.putLong(0x7ffc_0000_1000L)
+                .putLong(0x40_1040)
+                .putLong(0)
+                .putLong(0)
+                .putLong(0x40_1080);
+        ByteBuffer sizes = ByteBuffer.allocate(3 * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        sizes.putShort((short) registers.length).putShort((short) maps.length).putShort((short) stack.capacity());
+        return join(sizes.array(), registers, maps, stack.array(), file("elf/prog"));
     }
 
     /** A file that the tests of the ELF reader have. */

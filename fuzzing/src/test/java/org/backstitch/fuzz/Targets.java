@@ -26,6 +26,7 @@ final class Targets {
             Map.entry("KernelWalk", KernelWalkFuzz::run),
             Map.entry("Orc", OrcFuzz::run),
             Map.entry("Perf", PerfFuzz::run),
+            Map.entry("Snapshot", SnapshotFuzz::run),
             Map.entry("UserWalk", UserWalkFuzz::run),
             Map.entry("VmCore", VmCoreFuzz::run)));
 }
