@@ -60,7 +60,7 @@ final class ModuleFinder {
         sameKernel = release != null && release.equals(System.getProperty("os.version"));
     }
 
-    /** The mapping that a record tells of, with its file's module where that is found. */
+    /** The mapping that a record tells of, which is not empty, with its file's module where that is found. */
     Mapping mapping(MappedRange range) {
         return mappings.computeIfAbsent(range, this::open);
     }

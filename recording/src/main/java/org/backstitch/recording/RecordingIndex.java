@@ -188,7 +188,7 @@ final class RecordingIndex {
     }
 
     private void map(int pid, int cpuMode, long time, long offset, MappedRange range) {
-        if (range.length() == 0) {
+        if (range.isEmpty()) {
             return;
         }
         if (pid == KERNEL_PID || cpuMode == RecordMisc.CPU_MODE_KERNEL) {

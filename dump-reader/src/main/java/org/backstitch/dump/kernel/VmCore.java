@@ -121,7 +121,8 @@ public final class VmCore {
         long missing = 0;
         for (ElfSegment load : loads) {
             Bytes data = inFile(file.bytes(), load);
-            missing += load.fileSize() - data.size();
+            long lacking = Math.max(0, load.fileSize() < 0 ? Long.MAX_VALUE : load.fileSize() - data.size());
+            missing = Math.min(missing, Long.MAX_VALUE - lacking) + lacking;
             if (physicalKnown && load.paddr() != -1) {
                 physical.addBehind(load.paddr(), data);
             }

@@ -105,8 +105,8 @@ final class CoreFile {
     private void add(ElfSegment segment, ExtentMap.Builder builder) {
         long start = segment.vaddr();
         long end = start + segment.memorySize();
-        if (Long.compareUnsigned(end, start) <= 0) {
-            return;
+        if (segment.memorySize() <= 0 || Long.compareUnsigned(end, start) <= 0) {
+            return; // no process has more than half of all addresses
         }
         Bytes file = elf.bytes();
         boolean sane = Long.compareUnsigned(segment.fileSize(), segment.memorySize()) <= 0;
@@ -118,7 +118,7 @@ final class CoreFile {
                 builder.addBehind(start, file.slice(segment.fileOffset(), held));
             }
         }
-        missingBytes += claimed - held;
+        missingBytes = Math.min(missingBytes, Long.MAX_VALUE - (claimed - held)) + (claimed - held);
         regions.add(new Region(start, end, segment.flags(), start + claimed, held != claimed));
     }
 
