@@ -1,0 +1,136 @@
+package org.backstitch.bench;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.results.format.ResultFormatFactory;
+import org.openjdk.jmh.results.format.ResultFormatType;
+
+/**
+ * What was measured, as one JSON object and as one table.
+ *
+ * @param quick whether each benchmark ran for a moment only: then the figures say that it runs, and no more
+ * @param machine where
+ * @param suites what the suites gave
+ * @param commands what whole commands took
+ */
+record BenchmarkReport(
+        boolean quick, MachineState machine, Collection<RunResult> suites, List<BenchmarkRun.CommandTime> commands) {
+    private static final double NANOSECONDS = 1e9;
+
+    /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
+    private record Line(String subject, String name, double value, String unit) {}
+
+    void writeTo(Path directory) throws IOException {
+        Files.writeString(directory.resolve("results.json"), json());
+        Files.writeString(directory.resolve("results.md"), markdown());
+    }
+
+    String markdown() {
+        StringBuilder text = new StringBuilder("# Measured\n\n");
+        if (quick) {
+            text.append("A quick run: each benchmark for a moment only. These figures say nothing about speed.\n\n");
+        }
+        machine.facts()
+                .forEach((name, fact) ->
+                        text.append("- ").append(name).append(": ").append(fact).append('\n'));
+        text.append("\nRatios are to the first line of the same recording or file.\n\n");
+        text.append("| of | measured | | unit | ratio |\n| --- | --- | ---: | --- | ---: |\n");
+        Map<String, Double> first = new TreeMap<>();
+        for (Line line : lines()) {
+            Double to = first.putIfAbsent(line.subject + line.unit, line.value);
+            text.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s | %.3g | %s | %.2f |%n",
+                    line.subject,
+                    line.name,
+                    line.value,
+                    line.unit,
+                    line.value / (to == null ? line.value : to)));
+        }
+        return text.toString();
+    }
+
+    private List<Line> lines() {
+        List<Line> lines = new ArrayList<>();
+        for (RunResult result : suites) {
+            BenchmarkParams parameters = result.getParams();
+            String name = parameters.getBenchmark().replaceFirst(".*\\.(\\w+\\.\\w+)$", "$1");
+            StringBuilder subject = new StringBuilder();
+            for (String key : parameters.getParamsKeys()) {
+                String value = parameters.getParam(key);
+                String shown = key.equals("held") ? "held=" + value : value.replaceFirst(".*/", "");
+                subject.append(subject.isEmpty() || shown.isEmpty() ? "" : " ").append(shown);
+            }
+            lines.add(line(subject.toString(), name, result));
+        }
+        for (BenchmarkRun.CommandTime time : commands) {
+            lines.add(new Line(time.recording(), time.command(), time.seconds(), "s"));
+        }
+        return lines;
+    }
+
+    /** Suites that count frames or rows are shown in nanoseconds for each. */
+    @SuppressWarnings("rawtypes") // as JMH has them
+    private static Line line(String subject, String name, RunResult result) {
+        Map<String, Result> counters = result.getSecondaryResults();
+        Result frames = counters.get("frames");
+        Result cpu = counters.get("cpu");
+        Result rows = counters.get("rows");
+        if (frames != null && cpu != null) {
+            return new Line(subject, name, cpu.getScore() / frames.getScore(), "ns/frame, thread time");
+        }
+        if (frames != null) {
+            return new Line(subject, name, NANOSECONDS / frames.getScore(), "ns/frame");
+        }
+        if (rows != null) {
+            return new Line(subject, name, NANOSECONDS / rows.getScore(), "ns/row");
+        }
+        Result<?> primary = result.getPrimaryResult();
+        return new Line(subject, name, primary.getScore(), primary.getScoreUnit());
+    }
+
+    String json() {
+        ByteArrayOutputStream results = new ByteArrayOutputStream();
+        try (PrintStream out = new PrintStream(results, false, StandardCharsets.UTF_8)) {
+            ResultFormatFactory.getInstance(ResultFormatType.JSON, out).writeOut(suites);
+        }
+        StringBuilder text = new StringBuilder("{\n\"quick\": ").append(quick).append(",\n\"machine\": {");
+        String separator = "";
+        for (Map.Entry<String, String> fact : machine.facts().entrySet()) {
+            text.append(separator).append(quoted(fact.getKey())).append(": ").append(quoted(fact.getValue()));
+            separator = ", ";
+        }
+        text.append("},\n\"commands\": [");
+        separator = "";
+        for (BenchmarkRun.CommandTime time : commands) {
+            text.append(separator)
+                    .append(String.format(
+                            Locale.ROOT,
+                            "{\"recording\": %s, \"command\": %s, \"seconds\": %.3f}",
+                            quoted(time.recording()),
+                            quoted(time.command()),
+                            time.seconds()));
+            separator = ",\n  ";
+        }
+        text.append("],\n\"suites\": ")
+                .append(results.toString(StandardCharsets.UTF_8).strip());
+        return text.append("\n}\n").toString();
+    }
+
+    private static String quoted(String text) {
+        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+    }
+}
