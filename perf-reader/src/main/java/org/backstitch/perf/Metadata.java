@@ -126,9 +126,9 @@ final class Metadata {
         return null;
     }
 
-    /** Whether compressed records were met. */
-    boolean sawCompressed() {
-        return sawCompressed;
+    /** Whether compressed records were met, or announced: a recording that was cut off may have none that is whole. */
+    boolean isCompressed() {
+        return sawCompressed || features.containsKey(PerfFeatures.COMPRESSED);
     }
 
     /** Whether no event is described. */

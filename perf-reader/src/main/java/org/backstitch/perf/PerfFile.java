@@ -138,7 +138,7 @@ public final class PerfFile implements AutoCloseable {
         Anomalies anomalies = new Anomalies();
         FileHeader header = FileHeader.read(file, anomalies);
         Metadata metadata = Metadata.read(file, header, anomalies);
-        boolean compressed = header.features().containsKey(PerfFeatures.COMPRESSED) || metadata.sawCompressed();
+        boolean compressed = header.features().containsKey(PerfFeatures.COMPRESSED) || metadata.isCompressed();
         if (!compressed && others.isEmpty()) {
             return create(arena, file, header.dataStart(), header.dataEnd(), header, metadata, false, anomalies);
         }

@@ -49,10 +49,9 @@ public final class PerfStream implements AutoCloseable {
             throw bytes.malformed(8, "a recording in file mode, which says at its end what it holds");
         }
         Metadata metadata = new Metadata(bytes, anomalies);
-        boolean compressed = readMetadata(bytes, metadata);
-        EventTable table = new EventTable(metadata.placeholders());
-        PerfFeatures features = metadata.features(header, new Anomalies());
-        if (compressed || features.section(PerfFeatures.COMPRESSED) != null) {
+        readMetadata(bytes, metadata);
+        if (metadata.isCompressed()) {
+            EventTable table = new EventTable(metadata.placeholders());
             RecordCursor cursor =
                     new RecordCursor(arrived.segment(), FileHeader.PIPE_SIZE, arrived.size(), table, anomalies);
             this.flat = Spool.create(arena);
@@ -113,33 +112,34 @@ public final class PerfStream implements AutoCloseable {
         }
     }
 
-    /** Takes what the records before the first sample say; returns whether those behind them are compressed. */
-    private boolean readMetadata(Bytes bytes, Metadata metadata) throws IOException {
+    /** Takes what the records before the first sample say. */
+    private void readMetadata(Bytes bytes, Metadata metadata) throws IOException {
         RecordCursor cursor = cursor(metadata, FileHeader.PIPE_SIZE);
         boolean ofKernel = false;
         while (step(cursor)) {
+            metadata.take(cursor, true);
             switch (cursor.type()) {
-                case RecordType.SAMPLE, RecordType.CALLCHAIN_DEFERRED, RecordType.FINISHED_ROUND -> {
-                    return false;
+                case RecordType.SAMPLE,
+                        RecordType.CALLCHAIN_DEFERRED,
+                        RecordType.FINISHED_ROUND,
+                        RecordType.COMPRESSED,
+                        RecordType.COMPRESSED2 -> {
+                    return;
                 }
-                case RecordType.COMPRESSED, RecordType.COMPRESSED2 -> {
-                    return true;
-                }
-                default -> metadata.take(cursor, true);
+                default -> {}
             }
             if (cursor.type() < RecordType.USER_TYPE_START && !ofKernel) {
                 // By now all events are described, and records of the kernel can be told from damage.
                 ofKernel = true;
-                cursor = cursor(metadata, cursor.offset());
+                cursor = cursor(metadata, cursor.nextOffset());
             }
         }
         if (metadata.isEmpty()) {
             throw bytes.malformed(FileHeader.PIPE_SIZE, "a recording that describes no events");
         }
-        return false;
     }
 
-    /** Damage is met again, and counted, when the records are stepped through. */
+    /** Damage that it meets is met again, and counted, when the records are stepped through. */
     private RecordCursor cursor(Metadata metadata, long from) {
         EventTable table = new EventTable(metadata.placeholders());
         return new RecordCursor(arrived.segment(), from, arrived.size(), table, new Anomalies());
