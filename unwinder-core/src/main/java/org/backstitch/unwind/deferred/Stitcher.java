@@ -152,6 +152,10 @@ public final class Stitcher {
         }
         switch (policy) {
             case COOKIE -> {
+                if (entry == NONE && entries.isFull() && entries.firstWaiting(entries.leastUseful()) != NONE) {
+                    counts.countRecords(1, 1, 0); // Nobody waits for it; to keep it, one who waits would have to go.
+                    break;
+                }
                 if (entry == NONE) {
                     entry = open(pid, tid, cookie);
                 }
