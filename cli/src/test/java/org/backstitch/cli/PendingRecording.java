@@ -47,6 +47,11 @@ final class PendingRecording {
         return 0x40_0000 + 16L * task;
     }
 
+    /** Each process has a thousand tasks. */
+    private static int process(int task) {
+        return 1 + task / 1000 * 1000;
+    }
+
     /** Writes one sample of each of {@code tasks} tasks, and then their late callchains. */
     static void write(Path file, int tasks) throws IOException {
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file));
@@ -58,7 +63,7 @@ final class PendingRecording {
                         new SampleFields()
                                 .misc(RecordMisc.CPU_MODE_KERNEL)
                                 .ip(KERNEL)
-                                .task(1 + task, 1 + task)
+                                .task(process(task), 1 + task)
                                 .time(1000L + task)
                                 .cpu(0)
                                 .callchain(chain, chain.length));
@@ -67,7 +72,7 @@ final class PendingRecording {
                 }
             }
             for (int task = 0; task < tasks; task++) {
-                SampleId id = new SampleId(1 + task, 1 + task, 1000L + tasks + task, 1, 1, 0);
+                SampleId id = new SampleId(process(task), 1 + task, 1000L + tasks + task, 1, 1, 0);
                 writer.callchainDeferred(id, cookie(task), new long[] {user(task)}, 1);
                 if (task % ROUND == ROUND - 1) {
                     writer.finishedRound();
