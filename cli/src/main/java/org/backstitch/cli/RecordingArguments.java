@@ -1,12 +1,16 @@
 package org.backstitch.cli;
 
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.StringJoiner;
 import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.PerfFile;
 import org.backstitch.recording.Recording;
+import org.backstitch.recording.RecordingAccount;
 import org.backstitch.recording.RecordingOptions;
 import org.backstitch.recording.RecordingSummary;
 import org.backstitch.unwind.StopReason;
@@ -15,6 +19,9 @@ import org.backstitch.unwind.deferred.StitchCounts;
 
 /** What the commands that read recordings have in common: their options, and the summary at the end. */
 final class RecordingArguments {
+    /** What messages call it. */
+    static final String STANDARD_INPUT = "standard input";
+
     private RecordingArguments() {}
 
     /** Adds the options that say where files are and how much is wanted. */
@@ -51,12 +58,26 @@ final class RecordingArguments {
         return arguments.has("--no-demangle") ? options.withoutDemangling() : options;
     }
 
-    /** Opens a recording; {@code -} is one that comes through standard input. */
+    /** Whether an operand stands for standard input. */
+    static boolean isStandardInput(Path path) {
+        return path.toString().equals("-");
+    }
+
+    /** Standard input, as a stream that can be set back. */
+    static InputStream standardInput() {
+        return System.in.markSupported() ? System.in : new BufferedInputStream(System.in);
+    }
+
+    /** Opens a recording; {@code -} is one that comes through standard input, which is read to its end. */
     static Recording open(Path path, RecordingOptions options) throws IOException {
-        if (path.toString().equals("-")) {
-            return Recording.of(org.backstitch.perf.PerfFile.open(System.in, "standard input"), options);
-        }
-        return Recording.open(path, options);
+        return open(path, System.in, options);
+    }
+
+    /** The same, where something of standard input has been looked at. */
+    static Recording open(Path path, InputStream input, RecordingOptions options) throws IOException {
+        return isStandardInput(path)
+                ? Recording.of(PerfFile.open(input, STANDARD_INPUT), options)
+                : Recording.open(path, options);
     }
 
     /** Sums a recording's samples up by stack, and shows a person how far it has come. */
@@ -70,7 +91,7 @@ final class RecordingArguments {
     }
 
     /** Says what came of a recording: the counts, then whatever was out of order. */
-    static void summarize(Recording recording, long nanoseconds, Session session) {
+    static void summarize(RecordingAccount recording, long nanoseconds, Session session) {
         RecordingSummary summary = recording.summary();
         double seconds = nanoseconds / 1e9;
         session.say(String.format(

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -133,6 +135,26 @@ class HostileInputsTest {
             run(damage.name(), "inject", "--symfs", symfs, "-o", injected, data);
         }
         assertTrue(done > 5, "recordings of which something could be used: " + done);
+    }
+
+    /** Streams are read as they come, so what is wrong is met after something has been printed. */
+    @ParameterizedTest
+    @ValueSource(strings = {"linux72-sysw", "zpipe"})
+    void streams(String name) throws IOException {
+        Path recorded = Files.write(directory.resolve(name), Fixtures.bytes("perf/" + name + ".data.xz"));
+        byte[] whole = Pipes.piped(recorded);
+        InputStream before = System.in;
+        int done = 0;
+        try {
+            for (Supplier<Damage> damaged : damages(whole, 12, name.hashCode())) {
+                Damage damage = damaged.get();
+                System.setIn(new ByteArrayInputStream(damage.content()));
+                done += 1 - run(damage.name(), "script", "--symfs", directory.toString(), "--max-waiting=40", "-");
+            }
+        } finally {
+            System.setIn(before);
+        }
+        assertTrue(done > 5, "streams of which something could be used: " + done);
     }
 
     /** The files that were mapped are as little to be trusted as the recording. */

@@ -33,7 +33,9 @@ public final class Anomalies {
         /** A feature section that is not what its kind promises; it was left out. */
         BAD_FEATURE,
         /** Compressed records that could not be unpacked. */
-        BAD_COMPRESSION
+        BAD_COMPRESSION,
+        /** A record of a stream that came when what happened later had been given away already, or too late to be of use. */
+        OUT_OF_ORDER
     }
 
     /**

@@ -9,15 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.NavigableMap;
-import java.util.TreeMap;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A recording: a perf.data file, in file or pipe mode, with compressed records or without.
@@ -32,9 +27,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by several threads; the cursors that it hands out are not.
  */
 public final class PerfFile implements AutoCloseable {
-    /** How many records of a file are searched for what decides its form, before the first sample. */
-    private static final int MAX_LEADING_RECORDS = 100_000;
-
     private final Arena arena;
     private final Bytes bytes;
     private final long start;
@@ -146,11 +138,11 @@ public final class PerfFile implements AutoCloseable {
         Anomalies anomalies = new Anomalies();
         FileHeader header = FileHeader.read(file, anomalies);
         Metadata metadata = Metadata.read(file, header, anomalies);
-        boolean compressed = header.features().containsKey(PerfFeatures.COMPRESSED) || metadata.sawCompressed;
+        boolean compressed = header.features().containsKey(PerfFeatures.COMPRESSED) || metadata.isCompressed();
         if (!compressed && others.isEmpty()) {
             return create(arena, file, header.dataStart(), header.dataEnd(), header, metadata, false, anomalies);
         }
-        EventTable table = new EventTable(placeholders(metadata.events));
+        EventTable table = new EventTable(metadata.placeholders());
         String name = file.source() + (compressed ? "(unpacked)" : "(joined)");
         Bytes flat = throughTemporaryFile(arena, name, channel -> {
             unpack(file, header.dataStart(), header.dataEnd(), table, others.isEmpty(), channel, anomalies);
@@ -176,7 +168,7 @@ public final class PerfFile implements AutoCloseable {
         }
     }
 
-    private static PerfFile create(
+    static PerfFile create(
             Arena arena,
             Bytes bytes,
             long start,
@@ -185,13 +177,11 @@ public final class PerfFile implements AutoCloseable {
             Metadata metadata,
             boolean compressed,
             Anomalies anomalies) {
-        if (metadata.events.isEmpty()) {
+        if (metadata.isEmpty()) {
             throw bytes.malformed(header.isPipe() ? start : 24, "a recording that describes no events");
         }
-        NavigableMap<Integer, Bytes> sections = new TreeMap<>(header.features());
-        sections.putAll(metadata.features);
-        PerfFeatures features = new PerfFeatures(sections, metadata.buildIds, anomalies);
-        List<PerfEvent> events = named(metadata, features, anomalies);
+        PerfFeatures features = metadata.features(header, anomalies);
+        List<PerfEvent> events = metadata.events(features, anomalies);
         for (PerfEvent event : events) {
             long unknown = event.attr().sampleType() & ~SampleType.ALL;
             if (unknown != 0) {
@@ -202,171 +192,6 @@ public final class PerfFile implements AutoCloseable {
             }
         }
         return new PerfFile(arena, bytes, start, end, header.isPipe(), compressed, events, features, anomalies);
-    }
-
-    private static List<PerfEvent> placeholders(List<EventDescription> descriptions) {
-        List<PerfEvent> events = new ArrayList<>();
-        for (EventDescription event : descriptions) {
-            events.add(new PerfEvent(events.size(), "", event.attr(), event.ids()));
-        }
-        return List.copyOf(events);
-    }
-
-    /**
-     * Names the events: as an update record says, else as the list of events says, else as the format of the tracepoint says, else as
-     * perf would.
-     */
-    private static List<PerfEvent> named(Metadata metadata, PerfFeatures features, Anomalies anomalies) {
-        List<EventDescription> descriptions = features.eventDescriptions();
-        Map<Long, @Nullable String> byId = new HashMap<>();
-        for (EventDescription description : descriptions) {
-            if (description.hasIds()) {
-                byId.putIfAbsent(description.firstId(), description.name());
-            }
-        }
-        Map<Long, String> tracepoints = Map.of();
-        boolean searched = false;
-        List<PerfEvent> events = new ArrayList<>();
-        for (EventDescription event : metadata.events) {
-            int index = events.size();
-            String name = metadata.updatedName(event);
-            if (name == null && event.hasIds()) {
-                name = byId.get(event.firstId());
-            }
-            if (name == null && index < descriptions.size()) {
-                name = descriptions.get(index).name();
-            }
-            if (name == null && event.attr().type() == PerfEventAttr.TYPE_TRACEPOINT) {
-                tracepoints = searched ? tracepoints : tracepointNames(features, anomalies);
-                searched = true;
-                name = tracepoints.get(event.attr().config());
-            }
-            if (name == null || name.isEmpty()) {
-                name = EventNames.of(event.attr());
-            }
-            events.add(new PerfEvent(index, name, event.attr(), event.ids()));
-        }
-        return List.copyOf(events);
-    }
-
-    private static Map<Long, String> tracepointNames(PerfFeatures features, Anomalies anomalies) {
-        Bytes section = features.section(PerfFeatures.TRACING_DATA);
-        if (section == null) {
-            return Map.of();
-        }
-        try {
-            return TracingData.names(section);
-        } catch (MalformedInputException e) {
-            anomalies.add(Anomalies.Kind.BAD_FEATURE, e.offset(), "tracing data: " + e.reason());
-            return Map.of();
-        }
-    }
-
-    /**
-     * What the records say about the recording as a whole: in pipe mode everything, from all of the records; in file mode new names,
-     * from the records before the first sample.
-     */
-    private static final class Metadata {
-        private static final int UPDATE_NAME = 2;
-
-        private final Bytes file;
-        private final List<EventDescription> events = new ArrayList<>();
-        private final NavigableMap<Integer, Bytes> features = new TreeMap<>();
-        private final List<BuildIdEntry> buildIds = new ArrayList<>();
-        private final Map<Long, String> names = new TreeMap<>();
-        private final Anomalies unreadable;
-        private boolean sawCompressed;
-
-        private Metadata(Bytes file, Anomalies unreadable) {
-            this.file = file;
-            this.unreadable = unreadable;
-        }
-
-        static Metadata read(Bytes file, FileHeader header, Anomalies anomalies) {
-            Metadata metadata = new Metadata(file, anomalies);
-            metadata.events.addAll(header.events());
-            long from = header.dataStart();
-            if (header.isPipe()) {
-                from = metadata.scan(header, from, true);
-            }
-            metadata.scan(header, from, false);
-            return metadata;
-        }
-
-        /**
-         * Reads records from {@code from} on; returns where it stopped.
-         *
-         * @param untilKernel whether to stop at the first record of the kernel: by then all events are described, and the records of
-         *     the kernel can be told from damage
-         */
-        private long scan(FileHeader header, long from, boolean untilKernel) {
-            // Damaged headers are met again, and counted, by those who read the records.
-            RecordCursor cursor = new RecordCursor(
-                    file.segment(), from, header.dataEnd(), new EventTable(placeholders(events)), new Anomalies());
-            for (int count = 0; cursor.next(); count++) {
-                if (untilKernel && cursor.type() < RecordType.USER_TYPE_START) {
-                    return cursor.offset();
-                }
-                if (!header.isPipe() && (cursor.isSample() || count >= MAX_LEADING_RECORDS)) {
-                    break;
-                }
-                try {
-                    take(cursor, header.isPipe());
-                } catch (MalformedInputException e) {
-                    unreadable.add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
-                }
-            }
-            return header.dataEnd();
-        }
-
-        private void take(RecordCursor cursor, boolean pipe) {
-            Bytes record = file.slice(cursor.offset(), cursor.size());
-            switch (cursor.type()) {
-                case RecordType.COMPRESSED, RecordType.COMPRESSED2 -> sawCompressed = true;
-                case RecordType.EVENT_UPDATE -> {
-                    if (record.i64(8) == UPDATE_NAME) {
-                        names.put(record.i64(16), record.paddedString(24, record.size() - 24));
-                    }
-                }
-                case RecordType.HEADER_ATTR -> {
-                    if (pipe) {
-                        PerfEventAttr attr = PerfEventAttr.read(record.from(8));
-                        events.add(new EventDescription(attr, FileHeader.ids(record, 8L + attr.size()), null));
-                    }
-                }
-                case RecordType.HEADER_BUILD_ID -> {
-                    if (pipe) {
-                        buildIds.add(PerfFeatures.buildId(record.cursor(8), cursor.misc()));
-                    }
-                }
-                case RecordType.HEADER_FEATURE -> {
-                    long number = record.i64(8);
-                    if (pipe && number > 0 && number < FileHeader.FEATURE_BITS) {
-                        features.put((int) number, record.from(16));
-                    }
-                }
-                case RecordType.HEADER_TRACING_DATA -> {
-                    if (pipe) {
-                        features.put(
-                                PerfFeatures.TRACING_DATA,
-                                file.slice(
-                                        cursor.offset() + cursor.size(),
-                                        cursor.nextOffset() - cursor.offset() - cursor.size()));
-                    }
-                }
-                default -> {}
-            }
-        }
-
-        private @Nullable String updatedName(EventDescription event) {
-            for (long id : event.ids()) {
-                String name = names.get(id);
-                if (name != null) {
-                    return name;
-                }
-            }
-            return null;
-        }
     }
 
     /** The name of the recording, as error messages give it. */

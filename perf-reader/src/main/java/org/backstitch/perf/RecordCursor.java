@@ -24,13 +24,18 @@ public final class RecordCursor {
     /** The largest size that the header can hold. */
     private static final int MAX_SIZE = 0xffff;
 
+    /** How many bytes of a stream are looked at for the next record behind damage: some times the largest record. */
+    private static final int BEHIND_DAMAGE = 1 << 20;
+
     /** The header of a COMPRESSED2 record, and the size of its data. */
     static final int COMPRESSED2_HEADER_SIZE = 16;
 
     private final MemorySegment segment;
     private final EventTable events;
     private final Anomalies anomalies;
-    private final long end;
+
+    /** Where the data end, as far as they are there. */
+    private long end;
 
     private long cutOffset = -1;
     private long offset;
@@ -96,6 +101,45 @@ public final class RecordCursor {
         long padded = (data + COMPRESSED2_HEADER_SIZE + 7) & ~7L;
         boolean wrapped = padded > MAX_SIZE && (padded & MAX_SIZE) == claimed;
         return wrapped ? (int) data + COMPRESSED2_HEADER_SIZE : claimed;
+    }
+
+    /** More of the data have come: they end at {@code newEnd} now. */
+    void endsAt(long newEnd) {
+        end = newEnd;
+    }
+
+    /**
+     * Whether so much has come that {@link #next} gives the same as it would if all had: the next record with what belongs to it, or
+     * damage and enough behind it.
+     */
+    boolean isNextWhole() {
+        long left = end - next;
+        if (left < HEADER_SIZE) {
+            return false;
+        }
+        long header = segment.get(Words.LONG, next);
+        int headerType = (int) header;
+        long needed = header >>> 48;
+        if (needed < HEADER_SIZE || headerType <= 0 || headerType > MAX_TYPE) {
+            return left >= BEHIND_DAMAGE;
+        }
+        if (headerType == RecordType.COMPRESSED2) {
+            if (left < COMPRESSED2_HEADER_SIZE) {
+                return false;
+            }
+            long padded = (segment.get(Words.LONG, next + HEADER_SIZE) + COMPRESSED2_HEADER_SIZE + 7) & ~7L;
+            boolean wrapped = padded > MAX_SIZE && padded < Integer.MAX_VALUE && (padded & MAX_SIZE) == needed;
+            return left >= (wrapped ? padded : needed);
+        }
+        if (left < needed) {
+            return false;
+        }
+        long payload = switch (headerType) {
+            case RecordType.AUXTRACE -> needed >= 16 ? segment.get(Words.LONG, next + 8) : 0;
+            case RecordType.HEADER_TRACING_DATA -> needed >= 12 ? segment.get(Words.INT, next + 8) & 0xffff_ffffL : 0;
+            default -> 0;
+        };
+        return payload < 0 || payload <= left - needed;
     }
 
     private void skipPayload() {

@@ -42,6 +42,7 @@ final class Unpacker implements AutoCloseable {
     private long packedBytes;
     private long unpackedBytes;
     private boolean broken;
+    private boolean open = true;
 
     /** Set when a record of impossible size came out: from there on there are no records to be held back. */
     private boolean unframed;
@@ -63,15 +64,31 @@ final class Unpacker implements AutoCloseable {
      */
     void unpack(MemorySegment segment, RecordCursor cursor, boolean withRounds) throws IOException {
         while (cursor.next()) {
-            if (isPacked(cursor.type())) {
-                unpackRecord(segment, cursor);
-            } else if (withRounds || cursor.type() != RecordType.FINISHED_ROUND) {
-                copy(segment, cursor.offset(), cursor.nextOffset());
-            }
+            take(segment, cursor, withRounds);
         }
+        finish(segment, cursor);
+    }
+
+    /** Writes the record that {@code cursor} has stepped to. */
+    void take(MemorySegment segment, RecordCursor cursor, boolean withRounds) throws IOException {
+        if (isPacked(cursor.type())) {
+            unpackRecord(segment, cursor);
+        } else if (withRounds || cursor.type() != RecordType.FINISHED_ROUND) {
+            copy(segment, cursor.offset(), cursor.nextOffset());
+        }
+    }
+
+    /** Writes what is left when {@code cursor} has come to the end. Nothing may follow. */
+    void finish(MemorySegment segment, RecordCursor cursor) throws IOException {
         unpackCutRecord(segment, cursor);
         unpacked.flip();
         write(unpacked); // The beginning of a record whose rest never came: the reader will say so.
+        open = false;
+    }
+
+    /** Whether more may be taken. */
+    boolean isOpen() {
+        return open;
     }
 
     /** What is there of a compressed record that the end of the file cuts off may hold whole records. */

@@ -25,9 +25,19 @@ final class BatchRunner<B, R> {
     /** Gives batches, one after the other. */
     @FunctionalInterface
     interface Source<B> {
-        /** The next batch, null behind the last. */
+        /**
+         * The next batch, null behind the last.
+         *
+         * @param pause to be told before this waits for something that may be long in coming
+         */
         @Nullable
-        B next() throws IOException;
+        B next(Pause pause) throws IOException;
+    }
+
+    /** What is done before a source waits. */
+    @FunctionalInterface
+    interface Pause {
+        void begins() throws IOException;
     }
 
     /** Makes something of a batch; in one thread at a time. */
@@ -68,7 +78,7 @@ final class BatchRunner<B, R> {
             return;
         }
         long done = 0;
-        for (B batch = source.next(); batch != null; batch = source.next()) {
+        for (B batch = source.next(results::waiting); batch != null; batch = source.next(results::waiting)) {
             results.accept(workers.getFirst().work(batch));
             done += size.of(batch);
             progress.accept(done);
@@ -81,7 +91,11 @@ final class BatchRunner<B, R> {
         long submitted = 0;
         try (ExecutorService threads = Executors.newFixedThreadPool(workers.size())) {
             try {
-                for (B next = source.next(); next != null; next = source.next()) {
+                Pause pause = () -> {
+                    deliverAll(underWay);
+                    results.waiting();
+                };
+                for (B next = source.next(pause); next != null; next = source.next(pause)) {
                     B batch = next;
                     Future<R> result = threads.submit(() -> {
                         Worker<B, R> worker = take(idle);
@@ -97,9 +111,7 @@ final class BatchRunner<B, R> {
                         deliver(underWay.remove());
                     }
                 }
-                while (!underWay.isEmpty()) {
-                    deliver(underWay.remove());
-                }
+                deliverAll(underWay);
             } finally {
                 threads.shutdownNow();
             }
@@ -115,6 +127,12 @@ final class BatchRunner<B, R> {
     private static <W> void give(ArrayDeque<W> idle, W worker) {
         synchronized (idle) {
             idle.addLast(worker);
+        }
+    }
+
+    private void deliverAll(ArrayDeque<UnderWay<R>> underWay) throws IOException {
+        while (!underWay.isEmpty()) {
+            deliver(underWay.remove());
         }
     }
 

@@ -135,7 +135,8 @@ public final class CallchainInjector {
             crews.add(new Crew(SampleResolver.ofParts(file, index, recording.options())));
         }
         Injection injection = new Injection(index, out);
-        new BatchRunner<EntryOrder.Batch, ChainBatch>(order::next, EntryOrder.Batch::size, injection::write, progress)
+        new BatchRunner<EntryOrder.Batch, ChainBatch>(
+                        _ -> order.next(), EntryOrder.Batch::size, injection::write, progress)
                 .run(crews);
         injection.end();
         for (Crew crew : crews) {

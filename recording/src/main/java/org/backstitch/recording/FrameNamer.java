@@ -31,6 +31,11 @@ final class FrameNamer {
     private final Map<String, Frame> anonymous = new HashMap<>();
     private final Map<Integer, Map<Long, Frame>> jitted = new HashMap<>();
 
+    /** Places in the kernel that no table of the boot names: other text may come there while a stream is read. */
+    private final Map<Long, Frame> changing = new HashMap<>();
+
+    private int kernelVersion;
+
     private @Nullable Mapping mapping;
     private AddressSpace space = AddressSpace.EMPTY;
     private @Nullable ElfModule lastModule;
@@ -48,8 +53,22 @@ final class FrameNamer {
         if (known != null) {
             return known;
         }
+        int version = kernel.version();
+        if (version != kernelVersion) {
+            kernelVersion = version;
+            changing.clear();
+        }
+        Frame changes = changing.get(address);
+        if (changes != null) {
+            return changes;
+        }
         SymbolStore.Name name = symbols.kernel(address, kernel);
-        return add(place, address, new Frame(nextId++, true, name.symbol(), name.distance(), name.dso()));
+        Frame frame = new Frame(nextId++, true, name.symbol(), name.distance(), name.dso());
+        if (symbols.isOfBoot(address, kernel)) {
+            return add(place, address, frame);
+        }
+        changing.put(address, frame);
+        return frame;
     }
 
     /** The frame of a user address. */

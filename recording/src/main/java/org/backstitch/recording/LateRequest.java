@@ -6,6 +6,7 @@ import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfEventAttr;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.SampleCursor;
+import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.deferred.JoinPolicy;
 
 /** Tells whether a sample asks for a late user callchain, and by which name its record will be known. Not thread-safe. */
@@ -17,6 +18,11 @@ final class LateRequest {
     LateRequest(PerfFile file, RecordingOptions options) {
         this.events = file.events();
         this.join = options.join();
+    }
+
+    /** Whether an event's samples and the records beside them say which task they are of. */
+    static boolean tellsTask(PerfEventAttr attr) {
+        return (attr.sampleType() & SampleType.TID) != 0 && (attr.flags() & PerfEventAttr.FLAG_SAMPLE_ID_ALL) != 0;
     }
 
     /** Whether the sample asks. */

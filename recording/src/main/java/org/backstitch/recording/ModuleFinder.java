@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -35,7 +34,7 @@ final class ModuleFinder {
     private final Arena arena;
     private final FileTree files;
     private final ModuleRegistry registry = new ModuleRegistry();
-    private final Map<String, String> recordedBuildIds = new HashMap<>();
+    private final Map<String, String> recordedBuildIds = new ConcurrentHashMap<>();
     private final boolean sameKernel;
     private final ConcurrentHashMap<FileKey, Found> modules = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<MappedRange, Mapping> mappings = new ConcurrentHashMap<>();
@@ -52,12 +51,17 @@ final class ModuleFinder {
         Path symfs = options.symfs();
         this.files = symfs == null ? FileTree.host() : FileTree.under(symfs);
         for (BuildIdEntry entry : file.features().buildIds()) {
-            if (!entry.isKernel()) {
-                recordedBuildIds.put(entry.fileName(), entry.buildId());
-            }
+            learn(entry);
         }
         String release = file.features().osRelease();
         sameKernel = release != null && release.equals(System.getProperty("os.version"));
+    }
+
+    /** Takes a build id from a record; of a stream it may come after the file was looked at, and counts from then on. */
+    void learn(BuildIdEntry entry) {
+        if (!entry.isKernel() && !entry.buildId().equals(recordedBuildIds.put(entry.fileName(), entry.buildId()))) {
+            mappings.keySet().removeIf(range -> range.path().equals(entry.fileName()));
+        }
     }
 
     /** The mapping that a record tells of, which is not empty, with its file's module where that is found. */

@@ -36,7 +36,7 @@ import org.backstitch.unwind.machine.StackDump;
  * number of threads. What comes out does not depend on how many. Memory does not grow with the recording, beyond some bytes for each
  * record that is not a sample.
  */
-public final class Recording implements AutoCloseable {
+public final class Recording implements RecordingAccount, AutoCloseable {
     private final PerfFile file;
     private final Arena arena;
     private final RecordingOptions options;
@@ -52,7 +52,8 @@ public final class Recording implements AutoCloseable {
         this.arena = arena;
         this.modules = new ModuleFinder(options, arena, file);
         this.index = new RecordingIndex(file, modules, options.join());
-        this.symbols = new SymbolStore(options, arena, modules.files(), index.kernel());
+        this.symbols =
+                new SymbolStore(options, arena, modules.files(), index.history().kernel());
     }
 
     /**
@@ -107,6 +108,9 @@ public final class Recording implements AutoCloseable {
     public interface ResultConsumer<R> {
         /** Takes the result of the next batch, in the order of time. */
         void accept(R result) throws IOException;
+
+        /** All that can be told so far was taken; more of the recording may be long in coming. */
+        default void waiting() throws IOException {}
     }
 
     /** Resolves all samples, in the order of time, in the thread of the caller. */
@@ -128,7 +132,7 @@ public final class Recording implements AutoCloseable {
     /** Gives the user stacks of all samples that recorded one, in the order of time, without unwinding them. */
     public void forEachStack(StackConsumer consumer) throws IOException {
         SampleOrder order = new SampleOrder(file, index, false);
-        SampleResolver resolver = new SampleResolver(file, index, options, symbols);
+        SampleResolver resolver = new SampleResolver(file, index.history(), index::lateRecord, options, symbols);
         for (long[] batch = order.next(); batch != null; batch = order.next()) {
             for (long offset : batch) {
                 resolver.giveStack(offset, consumer);
@@ -142,7 +146,8 @@ public final class Recording implements AutoCloseable {
      * @return false if the sample recorded none
      */
     public boolean giveStack(ResolvedSample sample, StackConsumer consumer) throws IOException {
-        return new SampleResolver(file, index, options, symbols).giveStack(sample.offset, consumer);
+        return new SampleResolver(file, index.history(), index::lateRecord, options, symbols)
+                .giveStack(sample.offset, consumer);
     }
 
     /** The separate file with a module's symbols, where there is one. */
@@ -177,9 +182,10 @@ public final class Recording implements AutoCloseable {
         SampleOrder order = new SampleOrder(file, index, !options.mergeDeferred());
         List<Crew<R>> crews = new ArrayList<>();
         for (int i = 0; i < threads; i++) {
-            crews.add(new Crew<>(new SampleResolver(file, index, options, symbols), workers.get()));
+            crews.add(new Crew<>(
+                    new SampleResolver(file, index.history(), index::lateRecord, options, symbols), workers.get()));
         }
-        new BatchRunner<long[], R>(order::next, batch -> batch.length, results, progress).run(crews);
+        new BatchRunner<long[], R>(_ -> order.next(), batch -> batch.length, results, progress).run(crews);
         for (Crew<R> crew : crews) {
             summary.add(crew.summary);
             file.anomalies().addAll(crew.resolver.anomalies());
@@ -224,19 +230,20 @@ public final class Recording implements AutoCloseable {
         return options;
     }
 
-    /** The account of what was processed; complete when {@link #process} or {@link #forEach} has returned. */
+    /** {@inheritDoc} Complete when {@link #process} or {@link #forEach} has returned. */
+    @Override
     public RecordingSummary summary() {
         return summary;
     }
 
-    /** What was wrong with the recording. */
+    @Override
     public Anomalies anomalies() {
         return file.anomalies();
     }
 
-    /** How many records the recording itself says were lost. */
+    @Override
     public long lostRecords() {
-        return index.lostRecords();
+        return index.history().lostRecords();
     }
 
     /** The files that the stacks led through and that were opened, by the paths that processes knew them by; the vDSO too. */
@@ -244,12 +251,12 @@ public final class Recording implements AutoCloseable {
         return modules.opened();
     }
 
-    /** Files that the stacks lead through and that were not found. */
+    @Override
     public Set<String> missingFiles() {
         return modules.missing();
     }
 
-    /** Files that were found and not used, each with the reason: another build id than the recorded one, or damage. */
+    @Override
     public Map<String, String> unusableFiles() {
         return modules.unusable();
     }

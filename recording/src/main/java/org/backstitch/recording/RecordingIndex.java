@@ -1,19 +1,10 @@
 package org.backstitch.recording;
 
-import java.util.HashMap;
-import java.util.Map;
-import org.backstitch.bytes.MalformedInputException;
-import org.backstitch.perf.Anomalies;
-import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFile;
-import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordCursor;
-import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.RecordType;
 import org.backstitch.perf.SampleCursor;
-import org.backstitch.perf.SampleId;
 import org.backstitch.perf.SampleType;
-import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.deferred.DeferredIndex;
 import org.backstitch.unwind.deferred.JoinPolicy;
 
@@ -29,45 +20,57 @@ import org.backstitch.unwind.deferred.JoinPolicy;
 final class RecordingIndex {
     static final long CHUNK_BYTES = 1 << 20;
 
-    private static final int PROT_EXEC = 4;
-    private static final int KERNEL_PID = -1;
-
     private final PerfFile file;
-    private final ModuleFinder modules;
-    private final Map<Integer, ProcessHistory> processes = new HashMap<>();
-    private final Map<Integer, ThreadHistory> threads = new HashMap<>();
-    private final KernelMap kernel = new KernelMap();
+    private final SystemHistory history;
     private final DeferredIndex deferred;
     private final boolean timed;
     private final Timeline chunks = new Timeline();
     private long[] horizons = new long[0];
     private long samples;
-    private long lateRecords;
-    private long lostRecords;
 
     RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join) {
         this.file = file;
-        this.modules = modules;
-        timed = file.events().stream().allMatch(event -> (event.attr().sampleType() & SampleType.TIME) != 0);
+        timed = isTimed(file);
         Timeline sideBand = scan();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
-        Map<Long, Integer> eventsById = join == JoinPolicy.RFC2017 ? eventsById() : Map.of();
+        history = new SystemHistory(file, modules, join, timed, new Collector(late));
         for (int i = 0; i < sideBand.size(); i++) {
-            try {
-                long offset = sideBand.offset(i);
-                if (join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL) {
-                    PerfRecord.CallchainDeferred chain = file.rfc2017Callchain(offset);
-                    int event = eventsById.getOrDefault(chain.sampleId().id(), 0);
-                    applyRfc2017(chain, event, sideBand.time(i), late);
-                } else {
-                    apply(file.record(offset), sideBand.time(i), late);
-                }
-            } catch (MalformedInputException e) {
-                file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
-            }
+            history.apply(sideBand.offset(i), sideBand.time(i));
         }
         deferred = late.build(timed, join);
+    }
+
+    /** Whether all events record times. */
+    static boolean isTimed(PerfFile file) {
+        return file.events().stream().allMatch(event -> (event.attr().sampleType() & SampleType.TIME) != 0);
+    }
+
+    private record Collector(DeferredIndex.Builder late) implements SystemHistory.JoinEvents {
+        @Override
+        public void record(int pid, int tid, long name, long time, long offset) {
+            late.record(pid, tid, name, time, offset);
+        }
+
+        @Override
+        public void exec(int pid, long time, long offset) {
+            late.exec(pid, time, offset);
+        }
+
+        @Override
+        public void exit(int tid, long time, long offset) {
+            late.exit(tid, time, offset);
+        }
+
+        @Override
+        public void fork(int tid, long time, long offset) {
+            late.fork(tid, time, offset);
+        }
+
+        @Override
+        public void lost(long time) {
+            late.lost(0, time);
+        }
     }
 
     /** Passes over all records: gives the place and time of those that are not samples. */
@@ -91,7 +94,7 @@ final class RecordingIndex {
             if (records.isSample()) {
                 samples++;
                 clock = time;
-            } else if (matters(records.type())) {
+            } else if (SystemHistory.matters(records.type())) {
                 // What has no time of its own happened when the record before it did.
                 clock = timed && time == -1 ? clock : time;
                 sideBand.add(clock, records.offset());
@@ -106,153 +109,14 @@ final class RecordingIndex {
         return sideBand;
     }
 
-    private static boolean matters(int type) {
-        return switch (type) {
-            case RecordType.MMAP,
-                    RecordType.MMAP2,
-                    RecordType.COMM,
-                    RecordType.FORK,
-                    RecordType.EXIT,
-                    RecordType.KSYMBOL,
-                    RecordType.LOST,
-                    RecordType.LOST_SAMPLES,
-                    RecordType.CALLCHAIN_DEFERRED -> true;
-            default -> false;
-        };
-    }
-
-    /** What the RFC of 2017 made of a type that means another thing today: a late callchain, known by its task and its event. */
-    private void applyRfc2017(PerfRecord.CallchainDeferred chain, int event, long time, DeferredIndex.Builder late) {
-        lateRecords++;
-        SampleId id = chain.sampleId();
-        late.record(id.pid(), id.tid(), event, timed ? time : 0, chain.header().offset());
-    }
-
-    /** The event of each instance, by its id. */
-    private Map<Long, Integer> eventsById() {
-        Map<Long, Integer> events = new HashMap<>();
-        for (PerfEvent event : file.events()) {
-            for (long id : event.ids()) {
-                events.put(id, event.index());
-            }
-        }
-        return events;
-    }
-
-    private void apply(PerfRecord record, long time, DeferredIndex.Builder late) {
-        long offset = record.header().offset();
-        switch (record) {
-            case PerfRecord.Mmap map -> {
-                MappedRange range = new MappedRange(
-                        map.address(), map.length(), map.fileOffset(), !map.isData(), map.fileName(), "");
-                map(map.pid(), record.header().cpuMode(), time, offset, range);
-            }
-            case PerfRecord.Mmap2 map -> {
-                boolean executable = (map.protection() & PROT_EXEC) != 0 || map.protection() == 0 && !map.isData();
-                String buildId = map.file() instanceof PerfRecord.MappedFile.BuildId(String hex) ? hex : "";
-                MappedRange range = new MappedRange(
-                        map.address(), map.length(), map.fileOffset(), executable, map.fileName(), buildId);
-                map(map.pid(), record.header().cpuMode(), time, offset, range);
-            }
-            case PerfRecord.Comm comm -> {
-                thread(comm.tid()).name(time, offset, comm.comm());
-                if (comm.isExec()) {
-                    process(comm.pid()).exec(time, offset);
-                    late.exec(comm.pid(), time, offset);
-                }
-            }
-            case PerfRecord.Fork fork -> {
-                fork(fork, time, offset);
-                late.fork(fork.tid(), time, offset);
-            }
-            case PerfRecord.Exit exit -> late.exit(exit.tid(), time, offset);
-            case PerfRecord.Ksymbol symbol -> {
-                if (!symbol.isUnregister()) {
-                    kernel.symbol(symbol.address(), Integer.toUnsignedLong(symbol.length()), symbol.name());
-                }
-            }
-            case PerfRecord.Lost lost -> {
-                lostRecords += lost.lost();
-                late.lost(0, time);
-            }
-            case PerfRecord.LostSamples lost -> lostRecords += lost.lost();
-            case PerfRecord.CallchainDeferred chain -> {
-                lateRecords++;
-                int pid = chain.sampleId().pid();
-                late.record(pid, chain.sampleId().tid(), chain.cookie(), timed ? time : 0, offset);
-            }
-            default -> {
-                // Nothing that unwinding or naming needs.
-            }
-        }
-    }
-
-    private void map(int pid, int cpuMode, long time, long offset, MappedRange range) {
-        if (range.isEmpty()) {
-            return;
-        }
-        if (pid == KERNEL_PID || cpuMode == RecordMisc.CPU_MODE_KERNEL) {
-            if (range.path().startsWith(KernelMap.KERNEL)) {
-                kernel.kernel(range, range.path().substring(KernelMap.KERNEL.length()));
-            } else {
-                kernel.module(range);
-            }
-        } else {
-            process(pid).map(time, offset, range);
-        }
-    }
-
-    private void fork(PerfRecord.Fork fork, long time, long offset) {
-        boolean invented = (fork.header().misc() & RecordMisc.FORK_EXEC) != 0;
-        if (fork.pid() != fork.parentPid()) {
-            if (invented) {
-                // perf tells of processes that were there before it as if they were forked; what they have mapped it
-                // tells itself.
-                process(fork.pid()).exec(time, offset);
-            } else {
-                process(fork.pid()).copy(time, offset, process(fork.parentPid()));
-            }
-        }
-        if (!invented && fork.tid() != fork.parentTid()) {
-            thread(fork.tid()).name(time, offset, thread(fork.parentTid()).last());
-        }
-    }
-
-    private ProcessHistory process(int pid) {
-        return processes.computeIfAbsent(pid, _ -> new ProcessHistory(modules));
-    }
-
-    private ThreadHistory thread(int tid) {
-        return threads.computeIfAbsent(tid, ThreadHistory::new);
-    }
-
-    /** What a process had mapped when a record was written. */
-    AddressSpace space(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? AddressSpace.EMPTY : process.at(time, offset);
+    /** What happened to processes, threads and kernel. */
+    SystemHistory history() {
+        return history;
     }
 
     /** A number that changes whenever a mapping of a process does. */
     long spaceVersion(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? 0 : process.versionAt(time, offset);
-    }
-
-    /** What a process was doing with its program when a record was written. */
-    ProcessHistory.Program program(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
-    }
-
-    /** What a thread was called when a record was written. */
-    String comm(int tid, long time, long offset) {
-        ThreadHistory thread = threads.get(tid);
-        return thread == null ? tid == 0 ? "swapper" : ":" + tid : thread.at(time, offset);
-    }
-
-    /** The kernel's text. */
-    KernelMap kernel() {
-        return kernel;
+        return history.spaceVersion(pid, time, offset);
     }
 
     /** What {@link DeferredIndex#find} says of the late callchain that a sample asks for. */
@@ -274,16 +138,6 @@ final class RecordingIndex {
     /** How many samples there are. */
     long samples() {
         return samples;
-    }
-
-    /** How many late callchains there are. */
-    long lateRecords() {
-        return lateRecords;
-    }
-
-    /** How many records the recording says were lost. */
-    long lostRecords() {
-        return lostRecords;
     }
 
     /** How many chunks the records fall into. */

@@ -37,7 +37,8 @@ final class SampleResolver {
     };
 
     private final PerfFile file;
-    private final RecordingIndex index;
+    private final SystemHistory history;
+    private final LateCallchains late;
     private final RecordingOptions options;
     private final List<PerfEvent> events;
     private final SampleCursor sample;
@@ -55,18 +56,27 @@ final class SampleResolver {
     /** Whether kernel and user part are bounded each by itself, rather than together. */
     private final boolean separateParts;
 
-    SampleResolver(PerfFile file, RecordingIndex index, RecordingOptions options, SymbolStore symbols) {
-        this(file, index, options, new FrameNamer(symbols, index.kernel()), false);
+    /** Finds the late callchain that a sample asks for: as {@link DeferredIndex#find} answers. */
+    @FunctionalInterface
+    interface LateCallchains {
+        long find(SampleCursor sample, LateRequest request);
+    }
+
+    SampleResolver(
+            PerfFile file, SystemHistory history, LateCallchains late, RecordingOptions options, SymbolStore symbols) {
+        this(file, history, late, options, new FrameNamer(symbols, history.kernel()), false);
     }
 
     private SampleResolver(
             PerfFile file,
-            RecordingIndex index,
+            SystemHistory history,
+            LateCallchains late,
             RecordingOptions options,
             @Nullable FrameNamer namer,
             boolean separateParts) {
         this.file = file;
-        this.index = index;
+        this.history = history;
+        this.late = late;
         this.options = options;
         this.events = file.events();
         this.sample = file.samples();
@@ -87,7 +97,7 @@ final class SampleResolver {
      * may have as many frames as both together.
      */
     static SampleResolver ofParts(PerfFile file, RecordingIndex index, RecordingOptions options) {
-        return new SampleResolver(file, index, options, null, true);
+        return new SampleResolver(file, index.history(), index::lateRecord, options, null, true);
     }
 
     private Frame kernelFrame(long address) {
@@ -112,10 +122,10 @@ final class SampleResolver {
     /**
      * The same.
      *
-     * @param late whether a user part that is not recorded with the sample is wanted: one that has to be unwound, or came late
+     * @param complete whether a user part that is not recorded with the sample is wanted: one that has to be unwound, or came late
      */
     @Nullable
-    ResolvedSample resolve(long offset, boolean late) {
+    ResolvedSample resolve(long offset, boolean complete) {
         records.moveBefore(offset);
         if (!records.next()) {
             return null;
@@ -130,14 +140,14 @@ final class SampleResolver {
             return null;
         }
         readIdentity(offset);
-        long when = index.isTimed() ? sample.time() : offset;
-        AddressSpace space = index.space((int) result.pid, when, offset);
+        long when = history.isTimed() ? sample.time() : offset;
+        AddressSpace space = history.space((int) result.pid, when, offset);
         boolean unwinds = unwinds(sample);
         addRecorded(space, unwinds);
-        if (late && request.read(sample)) {
+        if (complete && request.read(sample)) {
             addDeferred(space);
         }
-        if (late && unwinds) {
+        if (complete && unwinds) {
             addUnwound(space, when, offset);
         }
         if (sample.callchainLength() == 0 && !unwinds && result.frames == 0 && sample.has(SampleType.IP)) {
@@ -159,7 +169,7 @@ final class SampleResolver {
                 : event == null || event.attr().isFrequency()
                         ? ResolvedSample.UNKNOWN
                         : event.attr().samplePeriod();
-        result.comm = index.comm((int) result.tid, index.isTimed() ? result.time : offset, offset);
+        result.comm = history.comm((int) result.tid, history.isTimed() ? result.time : offset, offset);
     }
 
     private boolean isInKernel() {
@@ -232,22 +242,22 @@ final class SampleResolver {
         if (!options.mergeDeferred()) {
             return;
         }
-        long found = index.lateRecord(sample, request);
+        long found = late.find(sample, request);
         result.deferral = DeferredIndex.deferral(found);
         if (found < 0) {
             return;
         }
         PerfRecord record = options.join() == JoinPolicy.RFC2017 ? file.rfc2017Callchain(found) : file.record(found);
-        if (record instanceof PerfRecord.CallchainDeferred late) {
-            addLate(space, late);
+        if (record instanceof PerfRecord.CallchainDeferred chain) {
+            addLate(space, chain);
         }
     }
 
-    private void addLate(AddressSpace space, PerfRecord.CallchainDeferred late) {
+    private void addLate(AddressSpace space, PerfRecord.CallchainDeferred chain) {
         result.userStop = StopReason.RECORDED;
         result.enter(CallchainContext.USER);
         boolean first = true;
-        for (long ip : late.addresses()) {
+        for (long ip : chain.addresses()) {
             if (CallchainContext.isMarker(ip)) {
                 first = true;
                 continue;
@@ -296,8 +306,8 @@ final class SampleResolver {
         if (unwinds) {
             readRegisters();
             stack.set(segment, sample.stackOffset(), registers.sp(), sample.stackSize());
-            long when = index.isTimed() ? sample.time() : offset;
-            consumer.accept(index.space(sample.pid(), when, offset), registers, stack);
+            long when = history.isTimed() ? sample.time() : offset;
+            consumer.accept(history.space(sample.pid(), when, offset), registers, stack);
         }
         return unwinds;
     }
@@ -307,7 +317,7 @@ final class SampleResolver {
      * one, it has no others. Their stack is gone with the old program, so nothing of it can have been recorded.
      */
     private boolean areOfReplacedProgram(long when, long offset) {
-        return switch (index.program((int) result.pid, when, offset)) {
+        return switch (history.program((int) result.pid, when, offset)) {
             case FIRST -> false;
             case BEING_REPLACED -> true;
             case REPLACED -> sample.stackSize() == 0;
@@ -326,21 +336,21 @@ final class SampleResolver {
     }
 
     private @Nullable ResolvedSample resolveLateRecord(long offset) {
-        if (!(file.record(offset) instanceof PerfRecord.CallchainDeferred late)) {
+        if (!(file.record(offset) instanceof PerfRecord.CallchainDeferred chain)) {
             return null;
         }
         result.lateRecord = true;
-        result.cookie = late.cookie();
-        result.pid = late.sampleId().pid();
-        result.tid = late.sampleId().tid();
-        result.time = late.sampleId().time();
-        result.cpu = late.sampleId().cpu();
+        result.cookie = chain.cookie();
+        result.pid = chain.sampleId().pid();
+        result.tid = chain.sampleId().tid();
+        result.time = chain.sampleId().time();
+        result.cpu = chain.sampleId().cpu();
         result.event = ResolvedSample.UNKNOWN;
         result.eventName = "";
         result.period = ResolvedSample.UNKNOWN;
-        long when = index.isTimed() ? result.time : offset;
-        result.comm = index.comm((int) result.tid, when, offset);
-        addLate(index.space((int) result.pid, when, offset), late);
+        long when = history.isTimed() ? result.time : offset;
+        result.comm = history.comm((int) result.tid, when, offset);
+        addLate(history.space((int) result.pid, when, offset), chain);
         return result;
     }
 }

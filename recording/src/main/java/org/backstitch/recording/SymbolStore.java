@@ -87,6 +87,12 @@ final class SymbolStore {
         return new Name(symbols.name(symbol), address - symbols.start(symbol), dso);
     }
 
+    /** Whether a kernel address has a name that was there from the start. */
+    boolean isOfBoot(long address, KernelMap map) {
+        KernelSymbols symbols = kernelSymbols;
+        return symbols != null && symbols.find(address) != SymbolIndex.NONE && map.symbolAt(address) == null;
+    }
+
     /** The name of an address of a file. */
     Name user(ElfModule module, long vaddr) {
         SymbolTable table = tables.computeIfAbsent(module, this::open);

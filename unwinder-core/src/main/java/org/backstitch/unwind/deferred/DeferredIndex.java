@@ -94,6 +94,11 @@ public final class DeferredIndex {
         return found >= 0 ? Deferral.STITCHED : Deferral.of((int) (-1 - found));
     }
 
+    /** What {@link #find} would answer: the handle of a stitched callchain, or a negative number that says why there is none. */
+    public static long answer(Deferral deferral, long chain) {
+        return deferral == Deferral.STITCHED ? chain : -1L - deferral.code();
+    }
+
     /** How many distinct late records there are. */
     public int size() {
         return records.size();

@@ -8,8 +8,12 @@ import java.util.Arrays;
  * doubling up to a bound.
  */
 final class OpenEntries {
-    static final int BYTES = 86;
+    static final int BYTES = 85;
     static final int NONE = -1;
+
+    private static final byte CLAIMED = 1;
+    private static final byte EXITED = 2;
+    private static final byte SUPERSEDED = 4;
 
     private final int max;
     private int size;
@@ -23,8 +27,7 @@ final class OpenEntries {
     private long[] lossesBefore = new long[16];
     private int[] firstWaiting = new int[16];
     private int[] lastWaiting = new int[16];
-    private boolean[] claimed = new boolean[16];
-    private boolean[] exited = new boolean[16];
+    private byte[] flags = new byte[16];
 
     private final Buckets byKey = new Buckets();
     private final Buckets byTask = new Buckets();
@@ -78,8 +81,7 @@ final class OpenEntries {
         lossesBefore[entry] = 0;
         firstWaiting[entry] = NONE;
         lastWaiting[entry] = NONE;
-        claimed[entry] = false;
-        exited[entry] = false;
+        flags[entry] = 0;
         insert(entry);
         append(entry);
         return entry;
@@ -143,19 +145,28 @@ final class OpenEntries {
     }
 
     boolean isClaimed(int entry) {
-        return claimed[entry];
+        return (flags[entry] & CLAIMED) != 0;
     }
 
     void claim(int entry) {
-        claimed[entry] = true;
+        flags[entry] |= CLAIMED;
     }
 
     boolean hasExited(int entry) {
-        return exited[entry];
+        return (flags[entry] & EXITED) != 0;
     }
 
     void setExited(int entry) {
-        exited[entry] = true;
+        flags[entry] |= EXITED;
+    }
+
+    /** Whether the task had gone on to another entry before whatever ends this one. */
+    boolean isSuperseded(int entry) {
+        return (flags[entry] & SUPERSEDED) != 0;
+    }
+
+    void supersede(int entry) {
+        flags[entry] |= SUPERSEDED;
     }
 
     /** How many losses had been announced when the first of the samples that wait now was taken. */
@@ -244,8 +255,7 @@ final class OpenEntries {
         lossesBefore = Arrays.copyOf(lossesBefore, capacity);
         firstWaiting = Arrays.copyOf(firstWaiting, capacity);
         lastWaiting = Arrays.copyOf(lastWaiting, capacity);
-        claimed = Arrays.copyOf(claimed, capacity);
-        exited = Arrays.copyOf(exited, capacity);
+        flags = Arrays.copyOf(flags, capacity);
         newer = Arrays.copyOf(newer, capacity);
         older = Arrays.copyOf(older, capacity);
         // A task's entries must stay in the order in which they were added, and places are not in that order.

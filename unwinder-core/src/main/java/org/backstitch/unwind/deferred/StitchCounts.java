@@ -61,6 +61,11 @@ public final class StitchCounts {
         countRecords(other.records, other.unclaimed, other.duplicate);
     }
 
+    /** Adds what another account says of late records, and nothing of samples. */
+    public void addRecords(StitchCounts other) {
+        countRecords(other.records, other.unclaimed, other.duplicate);
+    }
+
     void countRecords(long all, long unclaimedOnes, long duplicates) {
         records += all;
         unclaimed += unclaimedOnes;

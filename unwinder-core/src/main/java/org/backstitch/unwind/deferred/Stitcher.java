@@ -152,12 +152,17 @@ public final class Stitcher {
         }
         switch (policy) {
             case COOKIE -> {
+                if (entry == NONE && entries.isFull() && entries.firstWaiting(entries.leastUseful()) != NONE) {
+                    counts.countRecords(1, 1, 0); // Nobody waits for it; to keep it, one who waits would have to go.
+                    break;
+                }
                 if (entry == NONE) {
                     entry = open(pid, tid, cookie);
                 }
                 boolean repeats = entries.chain(entry) != NO_CHAIN;
                 counts.countRecords(1, 0, repeats ? 1 : 0);
                 if (!repeats) {
+                    supersedeOthers(entry, tid);
                     entries.setChain(entry, chain);
                     stitchWaiting(entry, chain);
                     entries.touch(entry);
@@ -210,6 +215,28 @@ public final class Stitcher {
             }
         }
         exited[exitedSlot(tid)] = tid;
+        release();
+    }
+
+    /** Whether a sample of a task that has exited still waits for what may come behind the exit. */
+    public boolean awaitsExited(int tid) {
+        for (int entry = entries.firstOfTask(tid); entry != NONE; entry = entries.nextOfTask(entry)) {
+            if (entries.hasExited(entry) && entries.firstWaiting(entry) != NONE) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Nothing comes any more of the task with this id that has exited; of one that began behind it, it may. */
+    public void gone(int tid) {
+        checkOpen();
+        for (int entry = entries.firstOfTask(tid), next; entry != NONE; entry = next) {
+            next = entries.nextOfTask(entry);
+            if (entries.hasExited(entry)) {
+                close(entry, Deferral.LOST_EXIT);
+            }
+        }
         release();
     }
 
@@ -291,12 +318,27 @@ public final class Stitcher {
         }
     }
 
+    /** The record of an entry shows that its task has left all others, whatever else happens to it. */
+    private void supersedeOthers(int entry, int tid) {
+        if (!orderedTasks || tid == DeferredIndex.UNKNOWN_ID) {
+            return;
+        }
+        for (int other = entries.firstOfTask(tid); other != NONE; other = entries.nextOfTask(other)) {
+            if (other != entry && !entries.hasExited(other)) {
+                entries.supersede(other);
+            }
+        }
+    }
+
     private void close(int entry, Deferral reason) {
-        boolean unexplained = reason == Deferral.LOST || reason == Deferral.LOST_END_OF_DATA;
         Deferral verdict = reason;
-        if (entries.hasExited(entry) && reason != Deferral.LOST_GIVEN_UP) {
+        if (reason != Deferral.LOST_GIVEN_UP && entries.isSuperseded(entry)) {
+            verdict = Deferral.LOST;
+        } else if (reason != Deferral.LOST_GIVEN_UP && entries.hasExited(entry)) {
             verdict = Deferral.LOST_EXIT;
-        } else if (unexplained && losses > entries.lossesBefore(entry)) {
+        }
+        boolean unexplained = verdict == Deferral.LOST || verdict == Deferral.LOST_END_OF_DATA;
+        if (unexplained && losses > entries.lossesBefore(entry)) {
             verdict = Deferral.LOST_OVERFLOW;
         }
         decideWaiting(entry, verdict, NO_CHAIN);

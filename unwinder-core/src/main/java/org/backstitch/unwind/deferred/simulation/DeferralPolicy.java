@@ -37,7 +37,7 @@ sealed interface DeferralPolicy permits ImmediatePolicy, Rfc2017Policy, Mainline
      * @param maxFrames how many frames the user part may have
      */
     UserPart atSample(
-            DeferredKernel kernel, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames);
+            Sampling sampling, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames);
 
     /** The steps of a work that was queued. */
     List<KernelStep> stepsOfWork();
@@ -46,10 +46,10 @@ sealed interface DeferralPolicy permits ImmediatePolicy, Rfc2017Policy, Mainline
     void beginWork(Task task);
 
     /** {@link KernelStep#WORK_UNWIND}: one attempt; false if a page must be brought in first. */
-    boolean unwind(DeferredKernel kernel, Task task, Task.Work work);
+    boolean unwind(Sampling sampling, Task task, Task.Work work);
 
     /** {@link KernelStep#WORK_OUTPUT}: false if the work ends here, without its last step. */
-    boolean output(DeferredKernel kernel, Task task, Task.Work work);
+    boolean output(Sampling sampling, Task task, Task.Work work);
 
     /** {@link KernelStep#WORK_END}. */
     void endWork(Task.Work work);

@@ -16,17 +16,17 @@ final class ImmediatePolicy implements DeferralPolicy {
             KernelStep.EXIT_TASK_WORK,
             KernelStep.EXIT_DEAD);
 
-    static UserPart take(DeferredKernel kernel, Task task, boolean crossTask, int maxFrames) {
+    static UserPart take(Sampling sampling, Task task, boolean crossTask, int maxFrames) {
         if (!task.hasUserMemory() || crossTask) {
             return new UserPart.None();
         }
-        return new UserPart.Taken(kernel.unwindInInterrupt(task, maxFrames));
+        return new UserPart.Taken(sampling.unwindInInterrupt(task, maxFrames));
     }
 
     @Override
     public UserPart atSample(
-            DeferredKernel kernel, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
-        return take(kernel, task, crossTask, maxFrames);
+            Sampling sampling, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
+        return take(sampling, task, crossTask, maxFrames);
     }
 
     @Override
@@ -38,12 +38,12 @@ final class ImmediatePolicy implements DeferralPolicy {
     public void beginWork(Task task) {}
 
     @Override
-    public boolean unwind(DeferredKernel kernel, Task task, Task.Work work) {
+    public boolean unwind(Sampling sampling, Task task, Task.Work work) {
         return true;
     }
 
     @Override
-    public boolean output(DeferredKernel kernel, Task task, Task.Work work) {
+    public boolean output(Sampling sampling, Task task, Task.Work work) {
         return true;
     }
 

@@ -17,24 +17,24 @@ final class MainlinePolicy implements DeferralPolicy {
 
     @Override
     public UserPart atSample(
-            DeferredKernel kernel, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
+            Sampling sampling, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
         boolean refused = task.isIdle() || task.exiting;
         if (!event.spec().defersCallchain() || crossTask || !task.hasUserMemory() || refused) {
-            return ImmediatePolicy.take(kernel, task, crossTask, maxFrames);
+            return ImmediatePolicy.take(sampling, task, crossTask, maxFrames);
         }
         UnwindTaskInfo info = task.unwindInfo;
         if (info.cookie == 0) {
-            info.cookie = kernel.nextCookie(task.cpu);
+            info.cookie = sampling.machine().nextCookie(task.cpu);
         }
         if (!info.requested) {
             boolean wasPending = info.pending;
             info.requested = true;
             info.pending = true;
             if (!wasPending) {
-                kernel.addWork(task, new Task.Work(null));
+                sampling.addWork(task, new Task.Work(null));
                 task.notifyResume = true;
                 if (!maskable) {
-                    kernel.interruptSelf(task.cpu);
+                    sampling.machine().interruptSelf(task.cpu);
                 }
             }
         }
@@ -52,7 +52,7 @@ final class MainlinePolicy implements DeferralPolicy {
     }
 
     @Override
-    public boolean unwind(DeferredKernel kernel, Task task, Task.Work work) {
+    public boolean unwind(Sampling sampling, Task task, Task.Work work) {
         UnwindTaskInfo info = task.unwindInfo;
         if (!task.hasUserMemory()) {
             UserContext user = task.userSide();
@@ -60,7 +60,7 @@ final class MainlinePolicy implements DeferralPolicy {
             return true;
         }
         if (info.cache == null) {
-            UserChain chain = kernel.unwindWithFaults(task, MAX_ENTRIES);
+            UserChain chain = sampling.unwindWithFaults(task, MAX_ENTRIES);
             if (chain == null) {
                 return false;
             }
@@ -72,10 +72,10 @@ final class MainlinePolicy implements DeferralPolicy {
     }
 
     @Override
-    public boolean output(DeferredKernel kernel, Task task, Task.Work work) {
+    public boolean output(Sampling sampling, Task task, Task.Work work) {
         UnwindTaskInfo info = task.unwindInfo;
         if (info.requested && !info.completed) {
-            kernel.writeDeferredToAll(task, info.cookie, Objects.requireNonNull(task.lateChain));
+            sampling.writeDeferredToAll(task, info.cookie, Objects.requireNonNull(task.lateChain));
             info.completed = info.cache != null;
         }
         return true;

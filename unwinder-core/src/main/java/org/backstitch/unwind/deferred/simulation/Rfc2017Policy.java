@@ -26,15 +26,15 @@ final class Rfc2017Policy implements DeferralPolicy {
 
     @Override
     public UserPart atSample(
-            DeferredKernel kernel, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
+            Sampling sampling, Task task, SampledEvent event, boolean maskable, boolean crossTask, int maxFrames) {
         if (!event.spec().defersCallchain() || crossTask) {
-            return ImmediatePolicy.take(kernel, task, crossTask, maxFrames);
+            return ImmediatePolicy.take(sampling, task, crossTask, maxFrames);
         }
         if (!event.isWorkPending()) {
             event.setWorkPending(true);
             // The result is not looked at: if the task takes no more works, the event believes for ever that one is
             // queued.
-            kernel.addWork(task, new Task.Work(event));
+            sampling.addWork(task, new Task.Work(event));
             task.notifyResume = true;
         }
         return new UserPart.Asked(0);
@@ -49,10 +49,10 @@ final class Rfc2017Policy implements DeferralPolicy {
     public void beginWork(Task task) {}
 
     @Override
-    public boolean unwind(DeferredKernel kernel, Task task, Task.Work work) {
-        task.lateTime = kernel.tick();
+    public boolean unwind(Sampling sampling, Task task, Task.Work work) {
+        task.lateTime = sampling.machine().tick();
         if (task.hasUserMemory()) {
-            task.lateChain = kernel.unwindWithoutFaults(task);
+            task.lateChain = sampling.unwindWithoutFaults(task);
         } else {
             // perf_callchain_user stores the ip of the saved registers before it looks for an mm.
             UserContext user = task.userSide();
@@ -62,11 +62,11 @@ final class Rfc2017Policy implements DeferralPolicy {
     }
 
     @Override
-    public boolean output(DeferredKernel kernel, Task task, Task.Work work) {
+    public boolean output(Sampling sampling, Task task, Task.Work work) {
         SampledEvent event = Objects.requireNonNull(work.event());
         UserChain chain = Objects.requireNonNull(task.lateChain);
         // When there is no room, the function returns before it says that the work is done.
-        return kernel.writeDeferred(task, event, task.lateTime, chain);
+        return sampling.writeDeferred(task, event, task.lateTime, chain);
     }
 
     @Override

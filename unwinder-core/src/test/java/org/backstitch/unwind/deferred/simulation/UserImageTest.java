@@ -119,11 +119,11 @@ class UserImageTest {
         DeferredKernel kernel = new DeferredKernel(
                 system, MachineConfig.of(Protocol.MAINLINE, 1, List.of(List.of(new UserAction.Work()))));
         Task task = new Task(0, 100, "task", new UserContext(system.image(), 0, List.of()), new KernelStackMemory());
-        assertThrows(IllegalStateException.class, () -> kernel.unwindInInterrupt(task, 10));
-        kernel.inInterrupt(() -> {
-            assertThrows(IllegalStateException.class, () -> kernel.unwindWithFaults(task, 10));
-            assertThrows(IllegalStateException.class, () -> kernel.unwindWithoutFaults(task));
-            assertEquals(1, kernel.unwindInInterrupt(task, 10).pcs().size());
+        assertThrows(IllegalStateException.class, () -> kernel.sampling().unwindInInterrupt(task, 10));
+        kernel.sampling().inInterrupt(() -> {
+            assertThrows(IllegalStateException.class, () -> kernel.sampling().unwindWithFaults(task, 10));
+            assertThrows(IllegalStateException.class, () -> kernel.sampling().unwindWithoutFaults(task));
+            assertEquals(1, kernel.sampling().unwindInInterrupt(task, 10).pcs().size());
         });
     }
 }

@@ -1,0 +1,237 @@
+package org.backstitch.recording;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.PerfEvent;
+import org.backstitch.perf.PerfFile;
+import org.backstitch.perf.PerfRecord;
+import org.backstitch.perf.RecordMisc;
+import org.backstitch.perf.RecordType;
+import org.backstitch.perf.SampleId;
+import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.deferred.JoinPolicy;
+
+/**
+ * What happened to a recording's processes, threads and kernel, as its records tell: what was mapped when, what threads were called.
+ *
+ * <p>Records are {@linkplain #apply applied} in the order in which things happened. Whoever asks names a moment, so that what is applied
+ * later does not change an answer. The locks are for streams, in which samples are resolved while later records are applied.
+ */
+final class SystemHistory {
+    private static final int PROT_EXEC = 4;
+    private static final int KERNEL_PID = -1;
+
+    /** What matters to those who join late callchains; called as the records are applied. */
+    interface JoinEvents {
+        /** A late callchain. Under the RFC of 2017 {@code name} is the event's, else the cookie. */
+        void record(int pid, int tid, long name, long time, long offset);
+
+        /** A process runs another program. */
+        void exec(int pid, long time, long offset);
+
+        /** A task ends. */
+        void exit(int tid, long time, long offset);
+
+        /** A task begins. */
+        void fork(int tid, long time, long offset);
+
+        /** Records were lost before this time. */
+        void lost(long time);
+    }
+
+    private final PerfFile file;
+    private final ModuleFinder modules;
+    private final JoinPolicy join;
+    private final JoinEvents events;
+    private final boolean timed;
+    private final Map<Long, Integer> eventsById;
+    private final Map<Integer, ProcessHistory> processes = new HashMap<>();
+    private final Map<Integer, ThreadHistory> threads = new HashMap<>();
+    private final KernelMap kernel = new KernelMap();
+    private long lostRecords;
+
+    /** A history in which nothing has happened; {@code timed} says whether the recording's times count, or its offsets. */
+    SystemHistory(PerfFile file, ModuleFinder modules, JoinPolicy join, boolean timed, JoinEvents events) {
+        this.file = file;
+        this.modules = modules;
+        this.join = join;
+        this.timed = timed;
+        this.events = events;
+        this.eventsById = join == JoinPolicy.RFC2017 ? eventsById(file) : Map.of();
+    }
+
+    /** The event of each instance, by its id. */
+    private static Map<Long, Integer> eventsById(PerfFile file) {
+        Map<Long, Integer> events = new HashMap<>();
+        for (PerfEvent event : file.events()) {
+            for (long id : event.ids()) {
+                events.put(id, event.index());
+            }
+        }
+        return events;
+    }
+
+    /** Whether records of a type are part of the history. */
+    static boolean matters(int type) {
+        return switch (type) {
+            case RecordType.MMAP,
+                    RecordType.MMAP2,
+                    RecordType.COMM,
+                    RecordType.FORK,
+                    RecordType.EXIT,
+                    RecordType.KSYMBOL,
+                    RecordType.LOST,
+                    RecordType.LOST_SAMPLES,
+                    RecordType.CALLCHAIN_DEFERRED -> true;
+            default -> false;
+        };
+    }
+
+    /** Applies the record at an offset; a damaged one is counted and left out. */
+    synchronized void apply(long offset, long time) {
+        try {
+            if (join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL) {
+                applyRfc2017(file.rfc2017Callchain(offset), time);
+            } else {
+                apply(file.record(offset), time);
+            }
+        } catch (MalformedInputException e) {
+            file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
+        }
+    }
+
+    /** What the RFC of 2017 made of a type that means another thing today: a late callchain, known by its task and its event. */
+    private void applyRfc2017(PerfRecord.CallchainDeferred chain, long time) {
+        SampleId id = chain.sampleId();
+        int event = eventsById.getOrDefault(id.id(), 0);
+        events.record(
+                id.pid(), id.tid(), event, timed ? time : 0, chain.header().offset());
+    }
+
+    private void apply(PerfRecord record, long time) {
+        long offset = record.header().offset();
+        switch (record) {
+            case PerfRecord.Mmap map -> {
+                MappedRange range = new MappedRange(
+                        map.address(), map.length(), map.fileOffset(), !map.isData(), map.fileName(), "");
+                map(map.pid(), record.header().cpuMode(), time, offset, range);
+            }
+            case PerfRecord.Mmap2 map -> {
+                boolean executable = (map.protection() & PROT_EXEC) != 0 || map.protection() == 0 && !map.isData();
+                String buildId = map.file() instanceof PerfRecord.MappedFile.BuildId(String hex) ? hex : "";
+                MappedRange range = new MappedRange(
+                        map.address(), map.length(), map.fileOffset(), executable, map.fileName(), buildId);
+                map(map.pid(), record.header().cpuMode(), time, offset, range);
+            }
+            case PerfRecord.Comm comm -> {
+                thread(comm.tid()).name(time, offset, comm.comm());
+                if (comm.isExec()) {
+                    process(comm.pid()).exec(time, offset);
+                    events.exec(comm.pid(), time, offset);
+                }
+            }
+            case PerfRecord.Fork fork -> {
+                fork(fork, time, offset);
+                events.fork(fork.tid(), time, offset);
+            }
+            case PerfRecord.Exit exit -> events.exit(exit.tid(), time, offset);
+            case PerfRecord.Ksymbol symbol -> {
+                if (!symbol.isUnregister()) {
+                    kernel.symbol(symbol.address(), Integer.toUnsignedLong(symbol.length()), symbol.name());
+                }
+            }
+            case PerfRecord.Lost lost -> {
+                lostRecords += lost.lost();
+                events.lost(time);
+            }
+            case PerfRecord.LostSamples lost -> lostRecords += lost.lost();
+            case PerfRecord.CallchainDeferred chain -> {
+                int pid = chain.sampleId().pid();
+                events.record(pid, chain.sampleId().tid(), chain.cookie(), timed ? time : 0, offset);
+            }
+            default -> {
+                // Nothing that unwinding or naming needs.
+            }
+        }
+    }
+
+    private void map(int pid, int cpuMode, long time, long offset, MappedRange range) {
+        if (range.isEmpty()) {
+            return;
+        }
+        if (pid == KERNEL_PID || cpuMode == RecordMisc.CPU_MODE_KERNEL) {
+            if (range.path().startsWith(KernelMap.KERNEL)) {
+                kernel.kernel(range, range.path().substring(KernelMap.KERNEL.length()));
+            } else {
+                kernel.module(range);
+            }
+        } else {
+            process(pid).map(time, offset, range);
+        }
+    }
+
+    private void fork(PerfRecord.Fork fork, long time, long offset) {
+        boolean invented = (fork.header().misc() & RecordMisc.FORK_EXEC) != 0;
+        if (fork.pid() != fork.parentPid()) {
+            if (invented) {
+                // perf tells of processes that were there before it as if they were forked; what they have mapped it
+                // tells itself.
+                process(fork.pid()).exec(time, offset);
+            } else {
+                process(fork.pid()).copy(time, offset, process(fork.parentPid()));
+            }
+        }
+        if (!invented && fork.tid() != fork.parentTid()) {
+            thread(fork.tid()).name(time, offset, thread(fork.parentTid()).last());
+        }
+    }
+
+    private ProcessHistory process(int pid) {
+        return processes.computeIfAbsent(pid, _ -> new ProcessHistory(modules));
+    }
+
+    private ThreadHistory thread(int tid) {
+        return threads.computeIfAbsent(tid, ThreadHistory::new);
+    }
+
+    /** What a process had mapped when a record was written. */
+    synchronized AddressSpace space(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? AddressSpace.EMPTY : process.at(time, offset);
+    }
+
+    /** A number that changes whenever a mapping of a process does. */
+    synchronized long spaceVersion(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? 0 : process.versionAt(time, offset);
+    }
+
+    /** What a process was doing with its program when a record was written. */
+    synchronized ProcessHistory.Program program(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
+    }
+
+    /** What a thread was called when a record was written. */
+    synchronized String comm(int tid, long time, long offset) {
+        ThreadHistory thread = threads.get(tid);
+        return thread == null ? tid == 0 ? "swapper" : ":" + tid : thread.at(time, offset);
+    }
+
+    /** The kernel's text. */
+    KernelMap kernel() {
+        return kernel;
+    }
+
+    /** Whether all events record times. If not, records happen in the order of the file, and a record's offset stands for its time. */
+    boolean isTimed() {
+        return timed;
+    }
+
+    /** How many records the recording says were lost, so far. */
+    synchronized long lostRecords() {
+        return lostRecords;
+    }
+}
