@@ -1,8 +1,11 @@
 package org.backstitch.bench;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -102,35 +105,33 @@ record BenchmarkReport(
         return new Line(subject, name, primary.getScore(), primary.getScoreUnit());
     }
 
-    String json() {
+    String json() throws IOException {
         ByteArrayOutputStream results = new ByteArrayOutputStream();
         try (PrintStream out = new PrintStream(results, false, StandardCharsets.UTF_8)) {
             ResultFormatFactory.getInstance(ResultFormatType.JSON, out).writeOut(suites);
         }
-        StringBuilder text = new StringBuilder("{\n\"quick\": ").append(quick).append(",\n\"machine\": {");
-        String separator = "";
-        for (Map.Entry<String, String> fact : machine.facts().entrySet()) {
-            text.append(separator).append(quoted(fact.getKey())).append(": ").append(quoted(fact.getValue()));
-            separator = ", ";
+        StringWriter text = new StringWriter();
+        try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
+            json.writeStartObject();
+            json.writeBooleanField("quick", quick);
+            json.writeObjectFieldStart("machine");
+            for (Map.Entry<String, String> fact : machine.facts().entrySet()) {
+                json.writeStringField(fact.getKey(), fact.getValue());
+            }
+            json.writeEndObject();
+            json.writeArrayFieldStart("commands");
+            for (BenchmarkRun.CommandTime time : commands) {
+                json.writeStartObject();
+                json.writeStringField("recording", time.recording());
+                json.writeStringField("command", time.command());
+                json.writeNumberField("seconds", time.seconds());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+            json.writeFieldName("suites");
+            json.writeRawValue(results.toString(StandardCharsets.UTF_8).strip());
+            json.writeEndObject();
         }
-        text.append("},\n\"commands\": [");
-        separator = "";
-        for (BenchmarkRun.CommandTime time : commands) {
-            text.append(separator)
-                    .append(String.format(
-                            Locale.ROOT,
-                            "{\"recording\": %s, \"command\": %s, \"seconds\": %.3f}",
-                            quoted(time.recording()),
-                            quoted(time.command()),
-                            time.seconds()));
-            separator = ",\n  ";
-        }
-        text.append("],\n\"suites\": ")
-                .append(results.toString(StandardCharsets.UTF_8).strip());
-        return text.append("\n}\n").toString();
-    }
-
-    private static String quoted(String text) {
-        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
+        return text + "\n";
     }
 }

@@ -36,7 +36,7 @@ final class BenchmarkRun {
         }
         Path directory = Files.createDirectories(Path.of(arguments[quick ? 1 : 0]));
         Path backstitch = Path.of(arguments[quick ? 2 : 1]).toAbsolutePath();
-        Collection<RunResult> suites = suites(quick);
+        Collection<RunResult> suites = new Runner(suites(quick).build()).run();
         List<CommandTime> commands = new ArrayList<>();
         for (String name : quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES) {
             commands.addAll(commands(name, backstitch, quick ? 1 : TURNS));
@@ -45,7 +45,12 @@ final class BenchmarkRun {
         report.writeTo(directory);
     }
 
-    private static Collection<RunResult> suites(boolean quick) throws RunnerException {
+    /**
+     * All suites.
+     *
+     * @param quick whether each benchmark runs for a moment only
+     */
+    static ChainedOptionsBuilder suites(boolean quick) {
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .include("org\\.backstitch\\.bench\\..*")
                 .shouldFailOnError(true)
@@ -58,7 +63,7 @@ final class BenchmarkRun {
                     .measurementTime(shortest)
                     .param("held", "1000");
         }
-        return new Runner(options.build()).run();
+        return options;
     }
 
     private static List<CommandTime> commands(String name, Path backstitch, int turns)

@@ -1,0 +1,77 @@
+package org.backstitch.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/** Every benchmark runs, for a moment, and what it unwinds is right; what they measured is written down. */
+class BenchmarkRunTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void everyBenchmarkRunsAndIsReported() throws RunnerException, IOException {
+        System.setProperty("jmh.ignoreLock", "true");
+        Collection<RunResult> results = new Runner(BenchmarkRun.suites(true)
+                        .forks(0)
+                        .verbosity(VerboseMode.SILENT)
+                        .build())
+                .run();
+        BenchmarkReport report = new BenchmarkReport(
+                true,
+                new MachineState(Map.of("java", "25")),
+                results,
+                List.of(
+                        new BenchmarkRun.CommandTime("ls", "backstitch fold", 0.25),
+                        new BenchmarkRun.CommandTime("ls", "perf script", 1)));
+        report.writeTo(directory);
+
+        String table = Files.readString(directory.resolve("results.md"));
+        Set<String> suites = results.stream()
+                .map(result -> result.getParams().getBenchmark())
+                .map(name -> name.replaceFirst(".*\\.(\\w+)\\.\\w+$", "$1"))
+                .collect(Collectors.toCollection(TreeSet::new));
+        assertEquals(
+                Set.of(
+                        "CompileBenchmark",
+                        "KernelUnwindBenchmark",
+                        "LookupBenchmark",
+                        "RecordingBenchmark",
+                        "StitchBenchmark",
+                        "WalkBenchmark"),
+                suites);
+        assertTrue(table.contains("| deep | WalkBenchmark.warm |"), table);
+        assertTrue(table.contains("| ls | perf script | 1.00 | s | 4.00 |"), table);
+
+        int benchmarks = 0;
+        int seconds = 0;
+        try (JsonParser json =
+                new JsonFactory().createParser(directory.resolve("results.json").toFile())) {
+            for (JsonToken token = json.nextToken(); token != null; token = json.nextToken()) {
+                benchmarks +=
+                        token == JsonToken.FIELD_NAME && json.currentName().equals("benchmark") ? 1 : 0;
+                seconds += token == JsonToken.FIELD_NAME && json.currentName().equals("seconds") ? 1 : 0;
+            }
+        }
+        assertEquals(results.size(), benchmarks);
+        assertEquals(2, seconds);
+    }
+}
