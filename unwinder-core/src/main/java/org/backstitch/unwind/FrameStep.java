@@ -405,8 +405,8 @@ final class FrameStep implements DwarfExpression.Machine {
      * What is said of an address that cannot be read: that the recording ends before it, or that the address is a bad one.
      *
      * <p>Where memory is described as a whole, it knows. Where there is only a dump, the mapping decides: an address above the dump in
-     * the dump's own mapping, or in one that was not recorded (perf records only what can be executed, so no stack is), may well have
-     * been good. One below the dump's stack pointer, in a mapping that was recorded, or that no process can have, is not.
+     * the dump's own mapping, or in one that was not recorded (perf records only what can be executed, so no stack is, unless it is asked
+     * for data), may well have been good. One below the dump's stack pointer, in a mapping that was recorded, or that no process can have, is not.
      */
     StopReason whyUnreadable(long address) {
         if (beyond != null) {
@@ -421,6 +421,9 @@ final class FrameStep implements DwarfExpression.Machine {
         boolean aboveDump = Long.compareUnsigned(address, stack.address()) >= 0;
         if (mapping != null) {
             return aboveDump && mapping.contains(stack.address()) ? StopReason.DUMP_EXHAUSTED : StopReason.BAD_MEMORY;
+        }
+        if (space.find(stack.address()) != null) {
+            return StopReason.BAD_MEMORY; // data was recorded, the stack with it: what is not there was not mapped
         }
         boolean justBelow = !aboveDump && Long.compareUnsigned(stack.address() - address, NEAR) <= 0;
         return justBelow ? StopReason.BAD_MEMORY : StopReason.DUMP_EXHAUSTED;

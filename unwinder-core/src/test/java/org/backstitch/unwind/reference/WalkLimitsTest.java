@@ -15,6 +15,8 @@ import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.machine.X86_64;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Tables that make up frames which no stack holds: every walk ends all the same. */
 class WalkLimitsTest {
@@ -22,6 +24,10 @@ class WalkLimitsTest {
     private static final long MAPPED = MadeUpProcess.BIAS + Function.TEXT;
 
     private static void walk(List<CfaInstruction> program, byte[] stack, Callchain chain) {
+        walk(program, stack, 0, chain);
+    }
+
+    private static void walk(List<CfaInstruction> program, byte[] stack, long stackMapped, Callchain chain) {
         Function function = new Function(program, List.of(), 1, -8, false, CfiAssembler.Pointers.PC_RELATIVE_4, false);
         AddressSpace space = AddressSpace.of(List.of(new Mapping(
                 MAPPED,
@@ -30,6 +36,10 @@ class WalkLimitsTest {
                 true,
                 "/function",
                 new ModuleRegistry().module("function", function.elf()))));
+        if (stackMapped > 0) {
+            space = space.with(
+                    new Mapping(MadeUpProcess.STACK, MadeUpProcess.STACK + stackMapped, 0, false, "[stack]", null));
+        }
         Registers registers = new Registers();
         for (int register = 0; register < X86_64.COUNT; register++) {
             registers.set(register, MadeUpProcess.STACK);
@@ -97,5 +107,31 @@ class WalkLimitsTest {
         walk(program, new byte[] {1, 2, 0x78, 0x56, 0x34}, tooFar);
         assertEquals(1, tooFar.size());
         assertEquals(StopReason.DUMP_EXHAUSTED, tooFar.stop());
+    }
+
+    /** What a return slot that cannot be read is called, by where it lies and by what of the data was recorded. */
+    @ParameterizedTest
+    @CsvSource({
+        // distance from RSP, bytes of stack mapping recorded (0: none), reason
+        "0x100, 0, DUMP_EXHAUSTED",
+        "0x100, 0x1000, DUMP_EXHAUSTED",
+        "0x1000, 0x1000, BAD_MEMORY",
+        "0x4000, 0, DUMP_EXHAUSTED",
+        "-0x10, 0, BAD_MEMORY",
+        "-0x10, 0x1000, BAD_MEMORY",
+        "-0x4000, 0, DUMP_EXHAUSTED",
+        "-0x4000, 0x1000, BAD_MEMORY",
+    })
+    void aSlotThatCannotBeRead(String distance, String stackMapped, StopReason reason) {
+        long slot = Long.decode(distance);
+        long mapped = Long.decode(stackMapped);
+        List<CfaInstruction> program = List.of(
+                new CfaInstruction.DefineCfa(7, 16),
+                new CfaInstruction.ValExpression(
+                        16, List.of(new Operation.RegisterPlus(7, slot, false), new Operation.Dereference(8))));
+        Callchain chain = new Callchain();
+        walk(program, new byte[16], mapped, chain);
+        assertEquals(reason, chain.stop());
+        assertEquals(1, chain.size());
     }
 }
