@@ -141,6 +141,17 @@ public final class Bytes {
         return new Bytes(segment, source + "(" + part + ")", 0);
     }
 
+    /**
+     * Copies the {@code length} bytes at {@code offset} to the beginning of an array.
+     *
+     * @throws MalformedInputException if they lie outside of the view
+     * @throws IndexOutOfBoundsException if the array is shorter
+     */
+    public void copyTo(byte[] target, long offset, int length) {
+        check(offset, length);
+        MemorySegment.copy(segment, ValueLayout.JAVA_BYTE, offset, target, 0, length);
+    }
+
     /** A copy of {@code length} bytes at {@code offset}. The length must have been bounded by the caller or by this view's size. */
     public byte[] copy(long offset, int length) {
         check(offset, length);

@@ -53,6 +53,12 @@ public final class CallFrameInterpreter {
     private Bytes section;
     private long position;
     private long programEnd;
+
+    /** The beginning of the program, or all of it: an array is read faster. */
+    private final byte[] code = new byte[512];
+
+    private long codeStart;
+    private int codeLength;
     private long location;
     private long fdeEnd;
     private long rowStart;
@@ -72,8 +78,7 @@ public final class CallFrameInterpreter {
         interpreter.cie = cie;
         interpreter.initial = new RowState();
         interpreter.section = cie.info.section();
-        interpreter.position = cie.programStart;
-        interpreter.programEnd = cie.programEnd;
+        interpreter.load(cie.programStart, cie.programEnd);
         interpreter.finished = false;
         while (interpreter.position < interpreter.programEnd) {
             long at = interpreter.position;
@@ -91,14 +96,21 @@ public final class CallFrameInterpreter {
         initial = cie.initialState;
         state.copyFrom(initial);
         rememberedCount = 0;
-        position = fde.programStart;
-        programEnd = fde.programEnd;
+        load(fde.programStart, fde.programEnd);
         location = fde.start();
         fdeEnd = fde.end();
         rowStart = location;
         rowEnd = location;
         finished = false;
         argumentsSize = 0;
+    }
+
+    private void load(long start, long end) {
+        position = start;
+        programEnd = end;
+        codeStart = start;
+        codeLength = (int) Math.min(code.length, end - start);
+        section.copyTo(code, start, codeLength);
     }
 
     /**
@@ -159,6 +171,11 @@ public final class CallFrameInterpreter {
     /** The CFA's expression; only while {@link #hasCfaExpression}. */
     public DwarfExpression cfaExpression() {
         return expressionAt(state.cfaExpression);
+    }
+
+    /** Which general registers (the return address among them) have a rule: bit n for DWARF number n. */
+    public int specifiedRegisters() {
+        return state.specified;
     }
 
     /** The kind of a general register's rule: {@link #UNSPECIFIED} to {@link #VAL_EXPRESSION}. */
@@ -368,7 +385,9 @@ public final class CallFrameInterpreter {
     }
 
     private int u8() {
-        return section.u8(take(1));
+        long at = take(1);
+        long index = at - codeStart;
+        return index < codeLength ? code[(int) index] & 0xff : section.u8(at);
     }
 
     private long take(int length) {
@@ -385,13 +404,20 @@ public final class CallFrameInterpreter {
     }
 
     private long uleb128() {
-        int first = u8();
-        if (first < 0x80) {
-            return first;
+        long at = position;
+        int next = u8();
+        long value = next & 0x7f;
+        for (int shift = 7; next >= 0x80; shift += 7) {
+            if (shift > 56) {
+                Cursor in = section.cursor(at);
+                value = in.uleb128();
+                position = at;
+                moveTo(in.position());
+                return value;
+            }
+            next = u8();
+            value |= (next & 0x7fL) << shift;
         }
-        Cursor in = section.cursor(position - 1);
-        long value = in.uleb128();
-        moveTo(in.position());
         return value;
     }
 

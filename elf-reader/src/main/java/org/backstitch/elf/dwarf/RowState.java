@@ -37,6 +37,9 @@ final class RowState {
 
     final long[] rules = new long[DENSE];
 
+    /** Which of the registers in {@link #rules} have one: bit n for DWARF number n. */
+    int specified;
+
     @Nullable
     TreeMap<Integer, Long> others;
 
@@ -48,6 +51,7 @@ final class RowState {
         cfaOffset = that.cfaOffset;
         cfaExpression = that.cfaExpression;
         System.arraycopy(that.rules, 0, rules, 0, DENSE);
+        specified = that.specified;
         others = that.others;
         othersShared = true;
         that.othersShared = true;
@@ -64,6 +68,8 @@ final class RowState {
     boolean setRule(int register, long rule) {
         if (register < DENSE) {
             rules[register] = rule;
+            int bit = 1 << register;
+            specified = rule == UNSPECIFIED ? specified & ~bit : specified | bit;
             return true;
         }
         if (rule == rule(register)) {

@@ -20,9 +20,19 @@ final class CfiRuleEncoder {
     private static final int SAVED_KINDS = 5;
 
     /** The registers that a call may change: a rule for one of them is out of the ordinary. */
-    private static final int[] CALLER_SAVED = {
-        X86_64.RAX, X86_64.RDX, X86_64.RCX, X86_64.RSI, X86_64.RDI, X86_64.R8, X86_64.R9, X86_64.R10, X86_64.R11
-    };
+    private static final int CALLER_SAVED = 1 << X86_64.RAX
+            | 1 << X86_64.RDX
+            | 1 << X86_64.RCX
+            | 1 << X86_64.RSI
+            | 1 << X86_64.RDI
+            | 1 << X86_64.R8
+            | 1 << X86_64.R9
+            | 1 << X86_64.R10
+            | 1 << X86_64.R11;
+
+    /** The registers that {@link SavedRegisters} tells of. */
+    private static final int CALLEE_SAVED =
+            1 << X86_64.RBX | 1 << X86_64.R12 | 1 << X86_64.R13 | 1 << X86_64.R14 | 1 << X86_64.R15;
 
     private long rule;
     private long saved;
@@ -161,25 +171,25 @@ final class CfiRuleEncoder {
 
     /** Fills {@link #saved}; whether it says all that the row says of registers other than RIP, RSP and RBP. */
     private boolean encodeSaved(CallFrameInterpreter row) {
-        boolean complete = true;
+        int specified = row.specifiedRegisters();
+        boolean complete = (specified & CALLER_SAVED) == 0;
         long word = SavedRegisters.SAME;
-        for (int index = 0; index < SAVED_KINDS; index++) {
-            int register = SavedRegisters.register(index);
-            switch (row.ruleKind(register)) {
-                case CallFrameInterpreter.UNSPECIFIED, CallFrameInterpreter.SAME_VALUE -> {
-                    // The word says so from the beginning.
+        if ((specified & CALLEE_SAVED) != 0) {
+            for (int index = 0; index < SAVED_KINDS; index++) {
+                int register = SavedRegisters.register(index);
+                switch (row.ruleKind(register)) {
+                    case CallFrameInterpreter.UNSPECIFIED, CallFrameInterpreter.SAME_VALUE -> {
+                        // The word says so from the beginning.
+                    }
+                    case CallFrameInterpreter.UNDEFINED -> word = SavedRegisters.withUndefined(word, index);
+                    case CallFrameInterpreter.OFFSET -> {
+                        long offset = row.ruleOperand(register);
+                        complete &= SavedRegisters.fits(offset);
+                        word = SavedRegisters.fits(offset) ? SavedRegisters.withSlot(word, index, offset) : word;
+                    }
+                    default -> complete = false;
                 }
-                case CallFrameInterpreter.UNDEFINED -> word = SavedRegisters.withUndefined(word, index);
-                case CallFrameInterpreter.OFFSET -> {
-                    long offset = row.ruleOperand(register);
-                    complete &= SavedRegisters.fits(offset);
-                    word = SavedRegisters.fits(offset) ? SavedRegisters.withSlot(word, index, offset) : word;
-                }
-                default -> complete = false;
             }
-        }
-        for (int register : CALLER_SAVED) {
-            complete &= row.ruleKind(register) == CallFrameInterpreter.UNSPECIFIED;
         }
         saved = word;
         return complete;

@@ -25,11 +25,11 @@ public final class UnwindTableBuilder {
     private int rows;
     private int sourceRows;
 
-    // Neighbouring rows alternate between few rules: a small cache in front of the dictionary.
-    private static final int MEMO = 64;
-    private final long[] memoRule = new long[MEMO];
-    private final long[] memoSaved = new long[MEMO];
-    private final int[] memoNumber = new int[MEMO];
+    // Most rows are by a few hundred rules: a small cache in front of the dictionary.
+    private static final int MEMO_BITS = 10;
+    private final long[] memoRule = new long[1 << MEMO_BITS];
+    private final long[] memoSaved = new long[1 << MEMO_BITS];
+    private final int[] memoNumber = new int[1 << MEMO_BITS];
 
     /** A builder with a dictionary of its own. */
     public UnwindTableBuilder() {
@@ -68,7 +68,7 @@ public final class UnwindTableBuilder {
             return dictionary.intern(rule, saved, side);
         }
         long mixed = (rule ^ saved * 31) * 0x9e37_79b9_7f4a_7c15L;
-        int slot = (int) (mixed >>> 58);
+        int slot = (int) (mixed >>> Long.SIZE - MEMO_BITS);
         if (memoNumber[slot] != 0 && memoRule[slot] == rule && memoSaved[slot] == saved) {
             return memoNumber[slot];
         }
