@@ -1,5 +1,8 @@
 package org.backstitch.unwind;
 
+import static org.backstitch.unwind.SmallProgram.FUNCTION;
+import static org.backstitch.unwind.SmallProgram.STACK;
+import static org.backstitch.unwind.SmallProgram.TEXT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,49 +18,14 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
-import org.backstitch.bytes.Bytes;
-import org.backstitch.elf.ElfConstants;
-import org.backstitch.elf.ElfFile;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.machine.X86_64;
-import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
-import org.backstitch.unwind.table.UnwindTableBuilder;
 
 /** A walker that remembers the stack before, against one that remembers nothing: the chains are the same, whatever has changed. */
 class PreviousStackTest {
-    private static final long TEXT = 0x40_0000;
-    private static final int FUNCTION = 64;
-    private static final long STACK = 0x7fff_0000_0000L;
     private static final int WORDS = 96;
-
-    /** Functions of {@link #FUNCTION} bytes, each with one rule for all of it. */
-    private static AddressSpace program(List<Long> rules) {
-        int textSize = rules.size() * FUNCTION;
-        ByteBuffer file = ByteBuffer.allocate(0x1000 + textSize).order(ByteOrder.LITTLE_ENDIAN);
-        file.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0});
-        file.putShort((short) ElfConstants.ET_DYN).putShort((short) 62).putInt(1); // type, machine, version
-        file.putLong(0).putLong(64).putLong(0).putInt(0); // entry, program headers, section headers, flags
-        file.putShort((short) 64).putShort((short) 56).putShort((short) 1); // header sizes, one program header
-        file.position(64).putInt(ElfConstants.PT_LOAD).putInt(5); // read and execute
-        file.putLong(0x1000)
-                .putLong(0x1000)
-                .putLong(0x1000)
-                .putLong(textSize)
-                .putLong(textSize)
-                .putLong(0x1000);
-        UnwindTableBuilder table = new UnwindTableBuilder();
-        for (int i = 0; i < rules.size(); i++) {
-            table.addRow(0x1000 + (long) i * FUNCTION, rules.get(i), SavedRegisters.SAME, null);
-        }
-        table.addGap(0x1000 + textSize);
-        ElfModule module =
-                new ModuleRegistry().module("program", ElfFile.of(Bytes.of(file.array(), "program")), table.build());
-        return AddressSpace.of(List.of(
-                new Mapping(TEXT, TEXT + 0x1000, 0x1000, true, "program", module),
-                new Mapping(STACK, STACK + 8 * WORDS, 0, false, "[stack]", null)));
-    }
 
     private static long call(int base, int cfaOffset, int rbpMode, int rbpOffset) {
         return UnwindRule.of(UnwindRule.CALL, base, cfaOffset, rbpMode, rbpOffset, 0, 0);
@@ -149,7 +117,7 @@ class PreviousStackTest {
 
     @Property(tries = 3000)
     void chainsAreThoseOfAWalkThatRemembersNothing(@ForAll("rules") List<Long> rules, @ForAll long seed) {
-        List<AddressSpace> spaces = new ArrayList<>(List.of(program(rules)));
+        List<AddressSpace> spaces = new ArrayList<>(List.of(SmallProgram.ofRules(rules, WORDS)));
         ChangingStack stack = new ChangingStack(seed, rules.size());
         UserUnwinder remembering = new UserUnwinder();
         Callchain chain = new Callchain().limit(40);
@@ -168,8 +136,8 @@ class PreviousStackTest {
     /** The frames that stay are taken over: how many is what the walk saves, so that it must not silently become none. */
     @Property(tries = 1)
     void framesThatStayAreTakenOver() {
-        AddressSpace space =
-                program(List.of(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0), UnwindRule.of(UnwindRule.END)));
+        AddressSpace space = SmallProgram.ofRules(
+                List.of(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0), UnwindRule.of(UnwindRule.END)), WORDS);
         long[] words = {1, TEXT + 8, 2, TEXT + 9, 3, TEXT + 10, 4, TEXT + 11, 5, TEXT + FUNCTION + 5, 0, 0};
         ByteBuffer bytes = ByteBuffer.allocate(8 * words.length).order(ByteOrder.LITTLE_ENDIAN);
         for (long word : words) {
