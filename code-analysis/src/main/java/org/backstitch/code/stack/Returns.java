@@ -68,9 +68,11 @@ final class Returns {
                         }
                     }
                     case Effect.JUMP, Effect.BRANCH -> {
-                        if (Effect.n(word) >= 0) {
-                            other = code.regionOf(Effect.n(word));
-                        } else if (!isNoReturnPlace(~Effect.n(word))) {
+                        int place = destination(Effect.n(word));
+                        int target = code.find(place);
+                        if (target >= 0) {
+                            other = code.regionOf(target);
+                        } else if (!isNoReturnSlot(place)) {
                             returning.set(region);
                         }
                     }
@@ -141,12 +143,7 @@ final class Returns {
     /** What a word calls, as a key: the place of the pointer or of the code; {@link ModuleCode#NOWHERE} if it is no call that is known. */
     private int callee(long word) {
         return switch (Effect.operation(word)) {
-            case Effect.CALL -> {
-                int target = Effect.n(word);
-                int place = target >= 0 ? code.place(target) : ~target;
-                int slot = slotOfStub(place);
-                yield slot == ModuleCode.NOWHERE ? place : slot;
-            }
+            case Effect.CALL -> destination(Effect.n(word));
             case Effect.CALL_INDIRECT -> {
                 if (Effect.a(word) != Effect.IN_MODULE) {
                     yield ModuleCode.NOWHERE;
@@ -162,8 +159,8 @@ final class Returns {
         for (int i = 0; i < code.size(); i++) {
             long word = code.word(i);
             int callee = callee(word);
-            if (callee != ModuleCode.NOWHERE) {
-                code.setWord(i, Effect.withWidth(word, answer(callee)));
+            if (callee != ModuleCode.NOWHERE && (word & Effect.DECIDED) == 0) {
+                code.setWord(i, Effect.withWidth(word & ~(0x7fL << 20), answer(callee)));
             }
         }
     }
@@ -192,9 +189,20 @@ final class Returns {
         });
     }
 
-    private boolean isNoReturnPlace(int place) {
+    /**
+     * Where a direct call or jump gets to by way of stubs: the place of this module's function, or of the pointer to another's.
+     *
+     * @param target as words have it: an instruction, or the complement of a place
+     */
+    private int destination(int target) {
+        int place = target >= 0 ? code.place(target) : ~target;
         int slot = slotOfStub(place);
-        return isNoReturnSlot(slot == ModuleCode.NOWHERE ? place : slot);
+        if (slot == ModuleCode.NOWHERE) {
+            return place;
+        }
+        // A module also calls what it exports by its linkage table.
+        int own = module.pointerAt(slot);
+        return own == ModuleCode.NOWHERE ? slot : own;
     }
 
     /** The pointer that a stub of a linkage table jumps to; {@link ModuleCode#NOWHERE} if there is no stub at a place. */

@@ -55,6 +55,11 @@ public final class StackFlow {
 
     private final Frontier frontier;
     private boolean assuming;
+
+    /** The leader that is followed or shown, and the call on whose return alone control gets there; -1 for none. */
+    private int leader = -1;
+
+    private int doubt = -1;
     private boolean restart;
     private int region;
     private int unresolvedJumps;
@@ -141,11 +146,28 @@ public final class StackFlow {
         }
     }
 
+    /** While {@link #visit} shows an instruction: the last call that has to return for control to get there; -1 if it is certain to. */
+    int doubt() {
+        return doubt;
+    }
+
+    /** While {@link #visit} shows an instruction: the place where paths meet that leads to it. */
+    int leader() {
+        return leader;
+    }
+
+    /** The ways that the last analysis found. */
+    Frontier frontier() {
+        return frontier;
+    }
+
     /** Shows the state in front of every instruction that the last analysis reached, in the order of the code. */
     public void visit(Visitor visitor) {
-        for (int leader : frontier.leaders()) {
+        for (int shown : frontier.leaders()) {
+            leader = shown;
             int instruction = leader;
             int record = frontier.record(leader);
+            doubt = frontier.pool.doubt(record);
             boolean assumed = frontier.pool.isAssumed(record);
             frontier.pool.load(state, record);
             int end = code.first(code.regionOf(instruction) + 1);
@@ -204,6 +226,8 @@ public final class StackFlow {
     }
 
     private void enter() {
+        leader = -1;
+        doubt = -1;
         ModuleCode.Part stubs = LinkageTables.of(code, region);
         int first = code.first(region);
         int end = stubs == null ? Math.min(first + 1, code.first(region + 1)) : code.first(region + 1);
@@ -232,19 +256,23 @@ public final class StackFlow {
             decoded = Effect.operation(code.word(i)) != Effect.UNDECODED && (decoded || code.isTarget(i));
             if (decoded && !reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
                 assumedEntries++;
+                leader = -1;
+                doubt = -1;
                 lead(i, -1);
                 run();
             }
         }
     }
 
-    private void follow(int leader) {
+    private void follow(int from) {
+        leader = from;
         int record = frontier.record(leader);
         if (frontier.pool.visit(record) > MOST_VISITS) {
             state.forget();
             frontier.pool.save(state, record);
         }
         frontier.pool.load(state, record);
+        doubt = frontier.pool.doubt(record);
         int end = code.first(code.regionOf(leader) + 1);
         int instruction = leader;
         while (true) {
@@ -439,23 +467,49 @@ public final class StackFlow {
      */
     private void lead(int target, int behind) {
         code.setTarget(target);
+        int because = behind >= 0 ? behind : doubt;
         int record = frontier.record(target);
         if (record == 0) {
-            frontier.add(target, state, assuming, behind);
+            frontier.add(target, state, assuming, behind, because);
+            connect(target, behind);
             return;
         }
-        int call = frontier.pool.behind(record);
         if (assuming && !frontier.pool.isAssumed(record)) {
             return;
         }
-        if (call == behind || !disagrees(record)) {
-            join(record, target);
-        } else if (behind >= 0) {
-            neverReturns(behind);
-        } else {
+        int there = frontier.pool.doubt(record);
+        if (there == because || !disagrees(record)) {
+            join(record, target, because);
+            connect(target, behind);
+        } else if (because >= 0 && there < 0) {
+            neverReturns(because);
+            restart |= behind < 0;
+        } else if (because < 0) {
             // What was taken to lie behind a call is another path's: the call does not return.
+            neverReturns(there);
+            restart = true;
+        } else {
+            disagree(target, record, behind, because);
+        }
+    }
+
+    /** Two calls that may not return lead to the same place, with different frames: one that lies directly before it does not. */
+    private void disagree(int target, int record, int behind, int because) {
+        int call = frontier.pool.behind(record);
+        if (behind >= 0) {
+            neverReturns(behind);
+        } else if (call >= 0) {
             neverReturns(call);
             restart = true;
+        } else {
+            join(record, target, because);
+            connect(target, behind);
+        }
+    }
+
+    private void connect(int target, int behind) {
+        if (leader >= 0) {
+            frontier.connect(leader, target, behind >= 0);
         }
     }
 
@@ -465,11 +519,12 @@ public final class StackFlow {
     }
 
     private void neverReturns(int call) {
-        code.setWord(call, Effect.withWidth(code.word(call) & ~(0x7fL << 20), Returns.NEVER));
+        code.setWord(call, Effect.withAnswer(code.word(call), Returns.NEVER));
     }
 
-    private void join(int record, int target) {
-        if (frontier.pool.join(state, record)) {
+    private void join(int record, int target, int because) {
+        boolean surer = because < 0 && frontier.pool.makeCertain(record);
+        if (frontier.pool.join(state, record) || surer) {
             frontier.again(target);
         }
     }
