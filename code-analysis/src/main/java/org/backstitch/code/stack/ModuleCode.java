@@ -217,7 +217,7 @@ public final class ModuleCode {
     }
 
     /** The 32-bit number at a place, if there is one. */
-    Optional<Integer> i32(int place) {
+    public Optional<Integer> i32(int place) {
         Bytes bytes = surroundings.bytesFrom(place);
         return bytes == null || bytes.size() < 4 ? Optional.empty() : Optional.of(bytes.i32(0));
     }

@@ -32,7 +32,7 @@ final class Returns {
 
     private final Map<Integer, Boolean> byName = new HashMap<>();
 
-    private Returns(DecodedCode code) {
+    Returns(DecodedCode code) {
         this.code = code;
         this.module = code.module();
     }
@@ -121,7 +121,7 @@ final class Returns {
                 int[] counts = votes.computeIfAbsent(callee, _ -> new int[2]);
                 if (next == end || Effect.operation(code.word(next)) == Effect.STOP) {
                     counts[0]++;
-                } else if (!code.isTarget(next) && !leadsToTarget(next, end)) {
+                } else if (!code.isJumpedTo(next) && !leadsToTarget(next, end)) {
                     counts[1]++;
                 }
             }
@@ -133,7 +133,7 @@ final class Returns {
         int next = instruction;
         while (next < end && code.isPadding(next)) {
             next = code.next(next);
-            if (next >= end || code.isTarget(next)) {
+            if (next >= end || code.isJumpedTo(next)) {
                 return true;
             }
         }
@@ -141,7 +141,7 @@ final class Returns {
     }
 
     /** What a word calls, as a key: the place of the pointer or of the code; {@link ModuleCode#NOWHERE} if it is no call that is known. */
-    private int callee(long word) {
+    int callee(long word) {
         return switch (Effect.operation(word)) {
             case Effect.CALL -> destination(Effect.n(word));
             case Effect.CALL_INDIRECT -> {
@@ -180,6 +180,12 @@ final class Returns {
         }
         int[] counts = votes.getOrDefault(callee, new int[2]);
         return counts[0] > 0 && 8 * counts[1] <= counts[0] ? NEVER : 0;
+    }
+
+    /** Whether compilers know of some calls of a function only that they do not return. */
+    boolean returnsSometimes(int callee) {
+        String name = module.importAt(callee);
+        return name != null && NoReturnNames.isConditional(name);
     }
 
     private boolean isNoReturnSlot(int slot) {

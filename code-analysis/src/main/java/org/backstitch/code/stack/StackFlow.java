@@ -96,6 +96,16 @@ public final class StackFlow {
         }
     }
 
+    /** Goes on with what an earlier one has reached, in the same code, cut into other regions. */
+    public void continueFrom(StackFlow that) {
+        reached.or(code.carry(that.reached, that.code));
+    }
+
+    /** All instructions that any analysis has reached so far. */
+    public BitSet reached() {
+        return (BitSet) reached.clone();
+    }
+
     /** The instructions of a module, decoded and with its calls decided: what the constructor needs. */
     public static DecodedCode prepare(DecodedCode code) {
         Returns.decide(code);
@@ -518,7 +528,7 @@ public final class StackFlow {
         return !meeting.agreesWith(state);
     }
 
-    private void neverReturns(int call) {
+    void neverReturns(int call) {
         code.setWord(call, Effect.withAnswer(code.word(call), Returns.NEVER));
     }
 

@@ -1,0 +1,186 @@
+package org.backstitch.code.stack;
+
+import java.util.Arrays;
+import java.util.BitSet;
+import org.backstitch.unwind.machine.X86_64;
+
+/**
+ * How far the frame that an analysis found of a function is certain.
+ *
+ * <p>What leads to an instruction may hang on the return of a call that nobody can look into. If that call never returns, other code lies
+ * behind it, and the frame there is another one. But code takes down the frame that its function has set up: where a way out of the
+ * function is reached with RSP and every callee-saved register exactly as they were at its entry, all that leads there has the frame
+ * that was found, whoever's code it is. The same speaks for functions whose beginning is only guessed.
+ */
+public final class FrameProof {
+    private static final int MOST_REFUTATIONS = 200;
+
+    private final StackFlow flow;
+    private final DecodedCode code;
+    private final int region;
+
+    /** Where paths meet, in order; for each the last instruction behind it, and what is known of it. */
+    private final int[] leaders;
+
+    private final int[] last;
+    private final int[] doubts;
+    private final BitSet confirmed = new BitSet();
+    private final long[] edges;
+    private boolean wrong;
+    private int refutable = -1;
+    private int shown = -1;
+
+    private FrameProof(StackFlow flow, DecodedCode code, int region) {
+        this.flow = flow;
+        this.code = code;
+        this.region = region;
+        leaders = flow.frontier().leaders();
+        last = new int[leaders.length];
+        doubts = new int[leaders.length];
+        edges = flow.frontier().edges();
+        flow.visit(this::visit);
+    }
+
+    /** Analyses a function, without the ways behind calls whose return its frame contradicts. */
+    public static FrameProof of(StackFlow flow, DecodedCode code, int region) {
+        for (int i = 0; ; i++) {
+            flow.analyze(region, null);
+            FrameProof proof = new FrameProof(flow, code, region);
+            if (proof.wrong || proof.refutable < 0 || i == MOST_REFUTATIONS) {
+                proof.confirm(true);
+                return proof;
+            }
+            flow.neverReturns(proof.refutable);
+        }
+    }
+
+    /**
+     * Whether the code does to its frame what functions do not, for certain: it pops what its caller pushed, or a return does not find
+     * the return address on top of the stack and RBP as it was.
+     */
+    public boolean isWrong() {
+        return wrong;
+    }
+
+    /** Whether a way out of the function confirms the frame at its first instruction. */
+    public boolean isConfirmed() {
+        int at = Arrays.binarySearch(leaders, code.first(region));
+        return at >= 0 && confirmed.get(at);
+    }
+
+    /** Whether the frame at an instruction that the flow is showing is certain, if the function is one. */
+    public boolean isCertain() {
+        return flow.doubt() < 0 || confirmed.get(Arrays.binarySearch(leaders, flow.leader()));
+    }
+
+    /** Adds the instructions at which the frame is certain. */
+    public void addCertain(BitSet instructions) {
+        for (int i = 0; i < leaders.length; i++) {
+            if (doubts[i] < 0 || confirmed.get(i)) {
+                instructions.set(leaders[i], last[i] + 1);
+            }
+        }
+    }
+
+    /** Whether calls that may not return are all that leads to some of the instructions. */
+    public boolean hasDoubts() {
+        for (int i = 0; i < leaders.length; i++) {
+            if (doubts[i] >= 0 && !confirmed.get(i)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Tells of calls behind which nothing but their return leads to code that takes the frame down. */
+    void testify(ReturnEvidence evidence) {
+        boolean any = false;
+        for (int doubt : doubts) {
+            any |= doubt >= 0;
+        }
+        if (!any) {
+            return;
+        }
+        BitSet all = (BitSet) confirmed.clone();
+        confirm(false);
+        for (long edge : edges) {
+            int to = Arrays.binarySearch(leaders, (int) edge >>> 1);
+            if ((edge & 1) != 0 && doubts[to] >= 0 && confirmed.get(to)) {
+                evidence.returns(doubts[to]);
+            }
+        }
+        confirmed.or(all);
+    }
+
+    private void visit(int instruction, StackState state, boolean assumed) {
+        if (flow.leader() != (shown < 0 ? -1 : leaders[shown])) {
+            shown++;
+            doubts[shown] = flow.doubt();
+        }
+        last[shown] = instruction;
+        if (isContradiction(instruction, state)) {
+            if (flow.doubt() < 0) {
+                wrong = true;
+            } else {
+                refutable = flow.doubt();
+            }
+        }
+        if (isWayOut(instruction, state)) {
+            out.set(shown);
+        }
+    }
+
+    /** Those leaders from which control leaves the function with its frame taken down. */
+    private final BitSet out = new BitSet();
+
+    private boolean isContradiction(int instruction, StackState state) {
+        long rsp = state.register(X86_64.RSP);
+        if (Value.kind(rsp) == Value.CFA && Value.offset(rsp) > 0) {
+            return true;
+        }
+        if (Effect.operation(code.control(instruction)) != Effect.RETURN) {
+            return false;
+        }
+        if (Value.isFrame(rsp) && rsp != Value.cfa(-8)) {
+            return true;
+        }
+        long rbp = state.register(X86_64.RBP);
+        return rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
+    }
+
+    private boolean isWayOut(int instruction, StackState state) {
+        long word = code.control(instruction);
+        boolean leaves = switch (Effect.operation(word)) {
+            case Effect.RETURN, Effect.JUMP_MEMORY -> true;
+            case Effect.JUMP_REGISTER -> !Value.isTable(state.register(Effect.a(word)));
+            case Effect.JUMP, Effect.BRANCH -> isOtherFunction(instruction, Effect.n(word));
+            default -> false;
+        };
+        return leaves && state.isAtEntry() && state.memory(Value.cfa(-8)) == Value.initial(X86_64.RIP);
+    }
+
+    private boolean isOtherFunction(int instruction, int target) {
+        int other = target < 0 ? -1 : code.regionOf(target);
+        return other < 0
+                || other != code.regionOf(instruction)
+                        && target == code.first(other)
+                        && code.regions().isFunction(other);
+    }
+
+    /** Goes backwards from the ways out; over the returns of calls in doubt only if they are trusted. */
+    private void confirm(boolean trusting) {
+        confirmed.clear();
+        confirmed.or(out);
+        for (boolean changed = true; changed; ) {
+            changed = false;
+            for (int i = edges.length - 1; i >= 0; i--) {
+                int from = Arrays.binarySearch(leaders, (int) (edges[i] >> 32));
+                int to = Arrays.binarySearch(leaders, (int) edges[i] >>> 1);
+                if ((trusting || (edges[i] & 1) == 0) && confirmed.get(to) && !confirmed.get(from)) {
+                    confirmed.set(from);
+                    changed = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package org.backstitch.code.synthesis;
+
+import java.util.BitSet;
+import java.util.HashSet;
+import java.util.Set;
+import org.backstitch.code.capstone.Capstone;
+import org.backstitch.code.stack.DecodedCode;
+import org.backstitch.code.stack.FrameProof;
+import org.backstitch.code.stack.LandingPads;
+import org.backstitch.code.stack.ModuleCode;
+import org.backstitch.code.stack.Regions;
+import org.backstitch.code.stack.ReturnEvidence;
+import org.backstitch.code.stack.StackFlow;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds a module's functions, and which calls return, until neither tells of anything new.
+ *
+ * <p>Code is decoded once. In each round the functions that are new, or whose end has moved, are followed; then the others that had
+ * doubtful parts, if calls have turned out to return.
+ */
+final class Exploration {
+    private static final int MOST_ROUNDS = 200;
+
+    private final Capstone capstone;
+    private final FunctionStarts starts;
+    private final ReturnEvidence evidence;
+
+    /** The functions that have parts which hang on the return of a call, by their first places. */
+    private final Set<Integer> doubtful = new HashSet<>();
+
+    private DecodedCode code;
+    private StackFlow flow;
+    private BitSet certain = new BitSet();
+    private boolean rejected;
+
+    private Exploration(ModuleCode module, FunctionStarts starts, Capstone capstone) {
+        this.starts = starts;
+        this.capstone = capstone;
+        code = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone));
+        flow = new StackFlow(code, LandingPads.NONE);
+        evidence = new ReturnEvidence(code);
+    }
+
+    /** The code, cut into functions; {@code starts} knows which of them are guesses. */
+    static DecodedCode explore(ModuleCode module, FunctionStarts starts, Capstone capstone) {
+        Exploration exploration = new Exploration(module, starts, capstone);
+        exploration.run();
+        return exploration.code;
+    }
+
+    private void run() {
+        Regions known = null;
+        for (int round = 0; round < MOST_ROUNDS; round++) {
+            follow(known);
+            known = code.regions();
+            boolean decided = evidence.decide();
+            BitSet reached = flow.reached();
+            boolean more = starts.learn(code, reached, certain) || rejected;
+            if (!more && !decided) {
+                more = starts.guessPointers(code, certain) || starts.guessRest(code, reached);
+                if (!more) {
+                    return;
+                }
+            }
+            if (more) {
+                cut();
+            }
+        }
+    }
+
+    private void follow(@Nullable Regions known) {
+        rejected = false;
+        Regions regions = code.regions();
+        regions.forEachFunction(region -> {
+            boolean isNew = known == null || !regions.isSameFunction(region, known);
+            if (isNew || doubtful.contains(regions.start(region))) {
+                follow(region);
+            }
+        });
+    }
+
+    private void follow(int region) {
+        int start = code.regions().start(region);
+        FrameProof proof = FrameProof.of(flow, code, region);
+        boolean guessed = starts.isGuessed(start);
+        doubtful.remove(start);
+        if (guessed && (proof.isWrong() || !proof.isConfirmed() && !code.isCalled(region))) {
+            starts.reject(start);
+            rejected = true;
+            return;
+        }
+        if (proof.hasDoubts()) {
+            doubtful.add(start);
+        }
+        if (!proof.isWrong() && (!guessed || proof.isConfirmed())) {
+            proof.addCertain(certain);
+            evidence.add(proof);
+        }
+    }
+
+    private void cut() {
+        DecodedCode before = code;
+        code = StackFlow.prepare(before.cut(starts.regions(), capstone));
+        certain = code.carry(certain, before);
+        evidence.continueWith(code);
+        StackFlow next = new StackFlow(code, LandingPads.NONE);
+        next.continueFrom(flow);
+        flow = next;
+    }
+}
