@@ -24,7 +24,12 @@ public final class FrameProof {
 
     private final int[] last;
     private final int[] doubts;
-    private final BitSet confirmed = new BitSet();
+    private BitSet confirmed = new BitSet();
+
+    /** Those from which control leaves the function with its frame taken down; and those of them where it does so by a return. */
+    private final BitSet out = new BitSet();
+
+    private final BitSet returns = new BitSet();
     private final long[] edges;
     private boolean wrong;
     private int refutable = -1;
@@ -47,7 +52,7 @@ public final class FrameProof {
             flow.analyze(region, null);
             FrameProof proof = new FrameProof(flow, code, region);
             if (proof.wrong || proof.refutable < 0 || i == MOST_REFUTATIONS) {
-                proof.confirm(true);
+                proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
             }
             flow.neverReturns(proof.refutable);
@@ -92,24 +97,22 @@ public final class FrameProof {
         return false;
     }
 
-    /** Tells of calls behind which nothing but their return leads to code that takes the frame down. */
+    /**
+     * Tells of calls behind which nothing but their return leads to code that takes the frame down; and whether the function itself
+     * returns.
+     */
     void testify(ReturnEvidence evidence) {
-        boolean any = false;
-        for (int doubt : doubts) {
-            any |= doubt >= 0;
-        }
-        if (!any) {
-            return;
-        }
-        BitSet all = (BitSet) confirmed.clone();
-        confirm(false);
+        BitSet strictly = confirm(out, false);
         for (long edge : edges) {
             int to = Arrays.binarySearch(leaders, (int) edge >>> 1);
-            if ((edge & 1) != 0 && doubts[to] >= 0 && confirmed.get(to)) {
+            if ((edge & 1) != 0 && doubts[to] >= 0 && strictly.get(to)) {
                 evidence.returns(doubts[to]);
             }
         }
-        confirmed.or(all);
+        int entry = Arrays.binarySearch(leaders, code.first(region));
+        if (entry >= 0 && !returns.isEmpty() && confirm(returns, false).get(entry)) {
+            evidence.functionReturns(code.regions().start(region));
+        }
     }
 
     private void visit(int instruction, StackState state, boolean assumed) {
@@ -127,11 +130,9 @@ public final class FrameProof {
         }
         if (isWayOut(instruction, state)) {
             out.set(shown);
+            returns.set(shown, Effect.operation(code.control(instruction)) == Effect.RETURN);
         }
     }
-
-    /** Those leaders from which control leaves the function with its frame taken down. */
-    private final BitSet out = new BitSet();
 
     private boolean isContradiction(int instruction, StackState state) {
         long rsp = state.register(X86_64.RSP);
@@ -167,20 +168,20 @@ public final class FrameProof {
                         && code.regions().isFunction(other);
     }
 
-    /** Goes backwards from the ways out; over the returns of calls in doubt only if they are trusted. */
-    private void confirm(boolean trusting) {
-        confirmed.clear();
-        confirmed.or(out);
+    /** Goes backwards from ways out; over the returns of calls in doubt only if they are trusted. */
+    private BitSet confirm(BitSet ways, boolean trusting) {
+        BitSet found = (BitSet) ways.clone();
         for (boolean changed = true; changed; ) {
             changed = false;
             for (int i = edges.length - 1; i >= 0; i--) {
                 int from = Arrays.binarySearch(leaders, (int) (edges[i] >> 32));
                 int to = Arrays.binarySearch(leaders, (int) edges[i] >>> 1);
-                if ((trusting || (edges[i] & 1) == 0) && confirmed.get(to) && !confirmed.get(from)) {
-                    confirmed.set(from);
+                if ((trusting || (edges[i] & 1) == 0) && found.get(to) && !found.get(from)) {
+                    found.set(from);
                     changed = true;
                 }
             }
         }
+        return found;
     }
 }

@@ -18,18 +18,23 @@ public final class ReturnEvidence {
     /** No evidence so far. */
     public ReturnEvidence(DecodedCode code) {
         this.code = code;
-        returns = new Returns(code);
+        returns = new Returns(code, false);
     }
 
     /** Goes on with the same code, cut into other regions. */
     public void continueWith(DecodedCode cut) {
         code = cut;
-        returns = new Returns(cut);
+        returns = new Returns(cut, false);
     }
 
     /** Takes what the analysis of a function tells. */
     public void add(FrameProof proof) {
         proof.testify(this);
+    }
+
+    /** A return instruction of the function at a place is certain to be reached. */
+    void functionReturns(int place) {
+        returning.add(place);
     }
 
     /** A call returned. */

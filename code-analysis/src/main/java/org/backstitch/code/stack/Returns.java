@@ -24,6 +24,7 @@ final class Returns {
 
     private final DecodedCode code;
     private final ModuleCode module;
+    private final boolean exact;
     private final BitSet returning = new BitSet();
     private final BitSet surelyReturning = new BitSet();
 
@@ -32,14 +33,15 @@ final class Returns {
 
     private final Map<Integer, Boolean> byName = new HashMap<>();
 
-    Returns(DecodedCode code) {
+    Returns(DecodedCode code, boolean exact) {
+        this.exact = exact;
         this.code = code;
         this.module = code.module();
     }
 
     /** Decides for every call. */
-    static void decide(DecodedCode code) {
-        Returns returns = new Returns(code);
+    static void decide(DecodedCode code, boolean exact) {
+        Returns returns = new Returns(code, exact);
         returns.findReturningRegions();
         returns.vote();
         returns.mark();
@@ -175,7 +177,7 @@ final class Returns {
         if (start && !returning.get(region)) {
             return NEVER;
         }
-        if (start && surelyReturning.get(region)) {
+        if (exact && start && surelyReturning.get(region)) {
             return ALWAYS;
         }
         int[] counts = votes.getOrDefault(callee, new int[2]);

@@ -106,9 +106,13 @@ public final class StackFlow {
         return (BitSet) reached.clone();
     }
 
-    /** The instructions of a module, decoded and with its calls decided: what the constructor needs. */
-    public static DecodedCode prepare(DecodedCode code) {
-        Returns.decide(code);
+    /**
+     * The instructions of a module, decoded and with its calls decided: what the constructor needs.
+     *
+     * @param exact whether regions are known to end where functions do: then a function returns that has a return instruction
+     */
+    public static DecodedCode prepare(DecodedCode code, boolean exact) {
+        Returns.decide(code, exact);
         Preserved.decide(code);
         return code;
     }

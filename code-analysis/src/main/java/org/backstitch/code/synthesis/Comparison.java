@@ -9,7 +9,7 @@ import java.util.List;
  * @param equivalent they count from other registers and come to the same, by what the code does
  * @param different they come to something else, and the made row is claimed to be proved
  * @param differentUnproved they come to something else, and the made row is not claimed to be proved
- * @param foreign the other row describes another context than the function's own frame, or in words that are not followed
+ * @param foreign the other row describes another context than the function's own frame, or something that could not be followed
  * @param missing reached, but no row was made
  * @param unreached nothing is known to lead there
  * @param differences addresses of some of the different and foreign ones, with both rows

@@ -37,7 +37,7 @@ final class Exploration {
     private Exploration(ModuleCode module, FunctionStarts starts, Capstone capstone) {
         this.starts = starts;
         this.capstone = capstone;
-        code = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone));
+        code = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone), false);
         flow = new StackFlow(code, LandingPads.NONE);
         evidence = new ReturnEvidence(code);
     }
@@ -101,7 +101,7 @@ final class Exploration {
 
     private void cut() {
         DecodedCode before = code;
-        code = StackFlow.prepare(before.cut(starts.regions(), capstone));
+        code = StackFlow.prepare(before.cut(starts.regions(), capstone), false);
         certain = code.carry(certain, before);
         evidence.continueWith(code);
         StackFlow next = new StackFlow(code, LandingPads.NONE);

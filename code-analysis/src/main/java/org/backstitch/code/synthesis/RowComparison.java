@@ -41,7 +41,7 @@ final class RowComparison {
         if (kind != UnwindRule.CALL && kind != UnwindRule.PLT) {
             return FOREIGN;
         }
-        return means(rule, address, state) ? EQUIVALENT : DIFFERENT;
+        return meaning(rule, address, state);
     }
 
     private static boolean isRow(long rule) {
@@ -70,15 +70,15 @@ final class RowComparison {
                 && UnwindRule.cfaOffset(rule) == cfa.offset();
     }
 
-    /** Whether a rule leads to the CFA and to the caller's RBP in a state, in which the return address lies at CFA - 8. */
-    private static boolean means(long rule, long address, StackState state) {
+    /**
+     * Whether a rule leads to the CFA and to the caller's RBP in a state, in which the return address lies at CFA - 8. What it leads to may
+     * not be known.
+     */
+    private static byte meaning(long rule, long address, StackState state) {
         long base = state.register(UnwindRule.base(rule));
         long offset = UnwindRule.cfaOffset(rule);
         if (UnwindRule.kind(rule) == UnwindRule.PLT) {
             offset += (address & 15) >= UnwindRule.addend(rule) ? 8 : 0;
-        }
-        if (!Value.isFrame(base)) {
-            return false;
         }
         long cfa = plus(base, offset);
         if (UnwindRule.isDereferenced(rule)) {
@@ -91,7 +91,12 @@ final class RowComparison {
             case UnwindRule.RBP_AT_RBP -> state.memory(plus(state.register(X86_64.RBP), UnwindRule.rbpOffset(rule)));
             default -> Value.UNKNOWN;
         };
-        return cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP);
+        if (cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP)) {
+            return EQUIVALENT;
+        }
+        boolean wrongCfa = cfa != Value.cfa(0) && Value.kind(cfa) == Value.CFA;
+        boolean wrongRbp = rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
+        return wrongCfa || wrongRbp ? DIFFERENT : FOREIGN;
     }
 
     private static long plus(long value, long offset) {
