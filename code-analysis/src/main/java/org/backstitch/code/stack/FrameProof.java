@@ -7,8 +7,8 @@ import org.backstitch.unwind.machine.X86_64;
 /**
  * How far the frame that an analysis found of a function is certain.
  *
- * <p>What leads to an instruction may hang on the return of a call that nobody can look into. If that call never returns, other code lies
- * behind it, and the frame there is another one. But code takes down the frame that its function has set up: where a way out of the
+ * <p>What leads to an instruction may hang on the return of a call that nobody can look into, or on an entry of a jump table whose length
+ * is not known. If that call never returns, or the table has ended before, other code lies there, and the frame is another one. But code takes down the frame that its function has set up: where a way out of the
  * function is reached with RSP and every callee-saved register exactly as they were at its entry, all that leads there has the frame
  * that was found, whoever's code it is. The same speaks for functions whose beginning is only guessed.
  */
@@ -24,6 +24,11 @@ public final class FrameProof {
 
     private final int[] last;
     private final int[] doubts;
+
+    /** The first call in each that is taken to return only because others of the same function do; what lies behind it is not sure. */
+    private final int[] sureUntil;
+
+    private final BitSet sure;
     private BitSet confirmed = new BitSet();
 
     /** Those from which control leaves the function with its frame taken down; and those of them where it does so by a return. */
@@ -42,8 +47,10 @@ public final class FrameProof {
         leaders = flow.frontier().leaders();
         last = new int[leaders.length];
         doubts = new int[leaders.length];
+        sureUntil = new int[leaders.length];
         edges = flow.frontier().edges();
         flow.visit(this::visit);
+        sure = reachForSure();
     }
 
     /** Analyses a function, without the ways behind calls whose return its frame contradicts. */
@@ -55,7 +62,7 @@ public final class FrameProof {
                 proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
             }
-            flow.neverReturns(proof.refutable);
+            flow.refute(proof.refutable);
         }
     }
 
@@ -74,15 +81,18 @@ public final class FrameProof {
     }
 
     /** Whether the frame at an instruction that the flow is showing is certain, if the function is one. */
-    public boolean isCertain() {
-        return flow.doubt() < 0 || confirmed.get(Arrays.binarySearch(leaders, flow.leader()));
+    public boolean isCertain(int instruction) {
+        int at = Arrays.binarySearch(leaders, flow.leader());
+        return confirmed.get(at) || sure.get(at) && instruction <= sureUntil[at];
     }
 
     /** Adds the instructions at which the frame is certain. */
     public void addCertain(BitSet instructions) {
         for (int i = 0; i < leaders.length; i++) {
-            if (doubts[i] < 0 || confirmed.get(i)) {
+            if (confirmed.get(i)) {
                 instructions.set(leaders[i], last[i] + 1);
+            } else if (sure.get(i)) {
+                instructions.set(leaders[i], Math.min(last[i], sureUntil[i]) + 1);
             }
         }
     }
@@ -105,7 +115,7 @@ public final class FrameProof {
         BitSet strictly = confirm(out, false);
         for (long edge : edges) {
             int to = Arrays.binarySearch(leaders, (int) edge >>> 1);
-            if ((edge & 1) != 0 && doubts[to] >= 0 && strictly.get(to)) {
+            if ((edge & 1) != 0 && doubts[to] >= 0 && flow.isCall(doubts[to]) && strictly.get(to)) {
                 evidence.returns(doubts[to]);
             }
         }
@@ -119,8 +129,13 @@ public final class FrameProof {
         if (flow.leader() != (shown < 0 ? -1 : leaders[shown])) {
             shown++;
             doubts[shown] = flow.doubt();
+            sureUntil[shown] = Integer.MAX_VALUE;
         }
         last[shown] = instruction;
+        long word = code.control(instruction);
+        if ((word & Effect.DECIDED) != 0 && Effect.width(word) == Returns.ALWAYS) {
+            sureUntil[shown] = Math.min(sureUntil[shown], instruction);
+        }
         if (isContradiction(instruction, state)) {
             if (flow.doubt() < 0) {
                 wrong = true;
@@ -166,6 +181,35 @@ public final class FrameProof {
                 || other != code.regionOf(instruction)
                         && target == code.first(other)
                         && code.regions().isFunction(other);
+    }
+
+    /** Goes forwards from where the function is entered, by ways that nothing is taken for granted for. */
+    private BitSet reachForSure() {
+        BitSet found = new BitSet();
+        found.set(0, leaders.length);
+        for (long edge : edges) {
+            found.clear(Arrays.binarySearch(leaders, (int) edge >>> 1));
+        }
+        int entry = Arrays.binarySearch(leaders, code.first(region));
+        if (entry >= 0) {
+            found.set(entry);
+        }
+        for (int i = 0; i < leaders.length; i++) {
+            found.set(i, found.get(i) && doubts[i] < 0);
+        }
+        for (boolean changed = true; changed; ) {
+            changed = false;
+            for (long edge : edges) {
+                int from = Arrays.binarySearch(leaders, (int) (edge >> 32));
+                int to = Arrays.binarySearch(leaders, (int) edge >>> 1);
+                boolean passable = (edge & 1) == 0 && sureUntil[from] == Integer.MAX_VALUE;
+                if (passable && found.get(from) && !found.get(to)) {
+                    found.set(to);
+                    changed = true;
+                }
+            }
+        }
+        return found;
     }
 
     /** Goes backwards from ways out; over the returns of calls in doubt only if they are trusted. */

@@ -48,13 +48,35 @@ final class JumpTables {
     }
 
     /**
-     * The instructions that a jump can go to by a table; empty where it cannot be read.
+     * What was read of a table.
+     *
+     * @param targets instructions, each once, in the order of the entries
+     * @param isBounded whether the number of entries is known
+     */
+    record Table(int[] targets, boolean isBounded) {
+        int size() {
+            return targets.length;
+        }
+
+        int target(int index) {
+            return targets[index];
+        }
+
+        /** The table without what turned out to be no entry. */
+        Table without(int target) {
+            return new Table(
+                    Arrays.stream(targets).filter(other -> other != target).toArray(), isBounded);
+        }
+    }
+
+    /**
+     * The instructions that a jump can go to by a table; none where it cannot be read.
      *
      * @param jump the instruction
      * @param kind {@link Value#TABLE_TARGET} or {@link Value#TABLE_POINTER}
      * @param table the table's place
      */
-    int[] targets(int jump, int kind, int table) {
+    Table read(int jump, int kind, int table) {
         int entrySize = kind == Value.TABLE_TARGET ? 4 : 8;
         int limit = limit(table, entrySize);
         int bound = bound(jump);
@@ -81,9 +103,7 @@ final class JumpTables {
             }
             targets[count++] = target;
         }
-        int[] distinct = Arrays.copyOf(targets, count);
-        Arrays.sort(distinct);
-        return Arrays.stream(distinct).distinct().toArray();
+        return new Table(Arrays.stream(targets, 0, count).distinct().toArray(), bound > 0 && bound == limit);
     }
 
     private int limit(int table, int entrySize) {

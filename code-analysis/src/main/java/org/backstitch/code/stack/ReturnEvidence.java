@@ -4,8 +4,9 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * What functions tell of the calls in them that may not return. A function returns everywhere if one call of it does, and if none
- * is known not to: compilers know of a function that it never returns, or do not.
+ * What functions tell of the calls in them that may not return. A function is taken to return everywhere if one call of it does, and if
+ * none is known not to: compilers know of a function that it never returns, or do not. That helps to tell right ways from wrong ones, but
+ * proves nothing: a program may know of one call that it does not return, and say so ({@code __builtin_unreachable}).
  */
 public final class ReturnEvidence {
     private static final int ALIGNMENT = 16;
@@ -66,7 +67,8 @@ public final class ReturnEvidence {
         }
         for (int i = 0; i < code.size(); i++) {
             int callee = returns.callee(code.word(i));
-            if (callee != ModuleCode.NOWHERE && candidates.contains(callee)) {
+            boolean padded = i + 1 < code.size() && code.isPadding(i + 1);
+            if (callee != ModuleCode.NOWHERE && candidates.contains(callee) && !padded) {
                 code.setWord(i, Effect.withAnswer(code.word(i), Returns.ALWAYS));
             }
         }

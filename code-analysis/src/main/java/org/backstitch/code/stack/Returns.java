@@ -31,8 +31,6 @@ final class Returns {
     /** By what is called: how many calls end the code, and how many are followed by code that nothing else leads to. */
     private final Map<Integer, int[]> votes = new HashMap<>();
 
-    private final Map<Integer, Boolean> byName = new HashMap<>();
-
     Returns(DecodedCode code, boolean exact) {
         this.exact = exact;
         this.code = code;
@@ -70,12 +68,12 @@ final class Returns {
                         }
                     }
                     case Effect.JUMP, Effect.BRANCH -> {
-                        int place = destination(Effect.n(word));
-                        int target = code.find(place);
-                        if (target >= 0) {
-                            other = code.regionOf(target);
-                        } else if (!isNoReturnSlot(place)) {
-                            returning.set(region);
+                        int target = Effect.n(word);
+                        if (target < code.first(region) || target >= end) {
+                            int place = destination(target);
+                            target = code.find(place);
+                            other = target < 0 ? -1 : code.regionOf(target);
+                            returning.set(region, returning.get(region) || target < 0 && !isNoReturnSlot(place));
                         }
                     }
                     default -> {
@@ -191,10 +189,7 @@ final class Returns {
     }
 
     private boolean isNoReturnSlot(int slot) {
-        return byName.computeIfAbsent(slot, place -> {
-            String name = module.importAt(place);
-            return name != null && NoReturnNames.contains(name, module.isKernel());
-        });
+        return module.isNoReturnImport(slot);
     }
 
     /**

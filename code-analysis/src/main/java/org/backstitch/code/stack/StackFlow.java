@@ -1,7 +1,9 @@
 package org.backstitch.code.stack;
 
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +48,12 @@ public final class StackFlow {
     private final DecodedCode code;
     private final LandingPads pads;
     private final JumpTables jumpTables;
-    private final Map<Integer, int[]> resolved = new HashMap<>();
+    private final Map<Integer, JumpTables.Table> resolved = new HashMap<>();
+
+    /** Entries of tables of unknown length: jump in the upper half, target in the lower; and their numbers. */
+    private final List<Long> entries = new ArrayList<>();
+
+    private final Map<Long, Integer> entryNumbers = new HashMap<>();
     private final StackState state = new StackState();
     private final StackState scratch = new StackState();
     private final StackState meeting = new StackState();
@@ -60,6 +67,7 @@ public final class StackFlow {
     private int leader = -1;
 
     private int doubt = -1;
+    private boolean throughTable;
     private boolean restart;
     private int region;
     private int unresolvedJumps;
@@ -160,7 +168,10 @@ public final class StackFlow {
         }
     }
 
-    /** While {@link #visit} shows an instruction: the last call that has to return for control to get there; -1 if it is certain to. */
+    /**
+     * While {@link #visit} shows an instruction: the last thing that has to be so for control to get there, a call's return or the entry of
+     * a table ({@link #isCall}); -1 if it is certain to.
+     */
     int doubt() {
         return doubt;
     }
@@ -464,14 +475,22 @@ public final class StackFlow {
             }
             return;
         }
-        int[] targets = resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
-        for (int target : targets) {
+        JumpTables.Table table =
+                resolved.computeIfAbsent(instruction, at -> jumpTables.read(at, kind, Value.offset(value)));
+        int certain = doubt;
+        for (int i = 0; i < table.size(); i++) {
+            int target = table.target(i);
             if (!code.isTarget(target)) {
                 code.setTarget(target);
                 restart |= reached.get(target) && frontier.record(target) == 0;
             }
+            // Where a table of unknown length ends, only its first entry is certain.
+            throughTable = !table.isBounded() && i > 0;
+            doubt = throughTable ? entryDoubt(instruction, target) : certain;
             jump(instruction, target);
         }
+        throughTable = false;
+        doubt = certain;
     }
 
     /**
@@ -496,11 +515,11 @@ public final class StackFlow {
             join(record, target, because);
             connect(target, behind);
         } else if (because >= 0 && there < 0) {
-            neverReturns(because);
+            refute(because);
             restart |= behind < 0;
         } else if (because < 0) {
             // What was taken to lie behind a call is another path's: the call does not return.
-            neverReturns(there);
+            refute(there);
             restart = true;
         } else {
             disagree(target, record, behind, because);
@@ -511,9 +530,9 @@ public final class StackFlow {
     private void disagree(int target, int record, int behind, int because) {
         int call = frontier.pool.behind(record);
         if (behind >= 0) {
-            neverReturns(behind);
+            refute(behind);
         } else if (call >= 0) {
-            neverReturns(call);
+            refute(call);
             restart = true;
         } else {
             join(record, target, because);
@@ -523,7 +542,7 @@ public final class StackFlow {
 
     private void connect(int target, int behind) {
         if (leader >= 0) {
-            frontier.connect(leader, target, behind >= 0);
+            frontier.connect(leader, target, behind >= 0 || throughTable);
         }
     }
 
@@ -532,8 +551,28 @@ public final class StackFlow {
         return !meeting.agreesWith(state);
     }
 
-    void neverReturns(int call) {
-        code.setWord(call, Effect.withAnswer(code.word(call), Returns.NEVER));
+    /** A doubt for each entry of a table of unknown length: numbers behind those of instructions. */
+    private int entryDoubt(int jump, int target) {
+        return code.size()
+                + entryNumbers.computeIfAbsent((long) jump << 32 | target, entry -> {
+                    entries.add(entry);
+                    return entries.size() - 1;
+                });
+    }
+
+    /** Whether a doubt is about a call, not about the entry of a table. */
+    boolean isCall(int aDoubt) {
+        return aDoubt < code.size();
+    }
+
+    /** A doubt was right: a call does not return, or what was taken for an entry of a table is none. */
+    void refute(int aDoubt) {
+        if (isCall(aDoubt)) {
+            code.setWord(aDoubt, Effect.withAnswer(code.word(aDoubt), Returns.NEVER));
+        } else {
+            long entry = entries.get(aDoubt - code.size());
+            resolved.computeIfPresent((int) (entry >> 32), (_, table) -> table.without((int) entry));
+        }
     }
 
     private void join(int record, int target, int because) {

@@ -51,12 +51,16 @@ final class Exploration {
 
     private void run() {
         Regions known = null;
+        boolean decided = false;
+        boolean again = false;
         for (int round = 0; round < MOST_ROUNDS; round++) {
-            follow(known);
+            follow(known, again);
+            if (System.getenv("DBG")!=null) System.err.println("round "+round+" "+(System.nanoTime()/1000000%1000000)+" doubt "+doubtful.size()+" fn "+starts.size()+" followed "+followed);
             known = code.regions();
-            boolean decided = evidence.decide();
+            decided = evidence.decide() || decided && !again;
             BitSet reached = flow.reached();
             boolean more = starts.learn(code, reached, certain) || rejected;
+            again = !more && decided;
             if (!more && !decided) {
                 more = starts.guessPointers(code, certain) || starts.guessRest(code, reached);
                 if (!more) {
@@ -69,18 +73,19 @@ final class Exploration {
         }
     }
 
-    private void follow(@Nullable Regions known) {
+    private void follow(@Nullable Regions known, boolean again) {
         rejected = false;
         Regions regions = code.regions();
         regions.forEachFunction(region -> {
             boolean isNew = known == null || !regions.isSameFunction(region, known);
-            if (isNew || doubtful.contains(regions.start(region))) {
+            if (isNew || again && doubtful.contains(regions.start(region))) {
                 follow(region);
             }
         });
     }
 
-    private void follow(int region) {
+    int followed;
+    private void follow(int region) { followed++;
         int start = code.regions().start(region);
         FrameProof proof = FrameProof.of(flow, code, region);
         boolean guessed = starts.isGuessed(start);

@@ -113,11 +113,17 @@ final class FunctionStarts {
             switch (Effect.operation(word)) {
                 case Effect.CALL -> {
                     int target = Effect.n(word);
-                    int place = target < 0 ? ~target : code.place(target);
-                    if (target != code.next(i)) {
+                    if (target != code.next(i) && !isKnown(code, target)) {
+                        int place = target < 0 ? ~target : code.place(target);
                         learned |= certain.get(i) ? add(place) : guess(place);
                     }
                     learned |= end(code, i);
+                }
+                case Effect.JUMP -> {
+                    // A call in the place of a return goes to another function's start.
+                    int target = Effect.n(word);
+                    boolean leaves = target >= 0 && code.regionOf(target) != code.regionOf(i);
+                    learned |= leaves && !isKnown(code, target) && isLikely(code.place(target)) && guess(code.place(target));
                 }
                 case Effect.CALL_INDIRECT -> learned |= end(code, i);
                 case Effect.ADDRESS -> {
@@ -131,6 +137,15 @@ final class FunctionStarts {
             }
         }
         return learned;
+    }
+
+    /** Whether a function that is no guess begins at an instruction. */
+    private boolean isKnown(DecodedCode code, int target) {
+        int region = target < 0 ? -1 : code.regionOf(target);
+        return region >= 0
+                && target == code.first(region)
+                && code.regions().isFunction(region)
+                && !guessed.contains(code.place(target));
     }
 
     private boolean end(DecodedCode code, int call) {

@@ -101,7 +101,7 @@ public final class Synthesizer {
                     instruction,
                     row != null && outermost ? FrameRow.OUTERMOST : row,
                     state,
-                    certain && proof.isCertain());
+                    certain && proof.isCertain(instruction));
         });
     }
 
