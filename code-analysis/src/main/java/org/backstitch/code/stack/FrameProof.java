@@ -2,6 +2,7 @@ package org.backstitch.code.stack;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.function.IntPredicate;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
@@ -35,12 +36,21 @@ public final class FrameProof {
     private final BitSet out = new BitSet();
 
     private final BitSet returns = new BitSet();
+
+    /** Those from which control may leave to what is only guessed to be a function. */
+    private final BitSet perhapsOut = new BitSet();
+
+    private final IntPredicate trusted;
+
+    /** Whether the leader that is shown has taken down something of the frame since. */
+    private boolean restored;
     private final long[] edges;
     private boolean wrong;
     private int refutable = -1;
     private int shown = -1;
 
-    private FrameProof(StackFlow flow, DecodedCode code, int region) {
+    private FrameProof(StackFlow flow, DecodedCode code, int region, IntPredicate trusted) {
+        this.trusted = trusted;
         this.flow = flow;
         this.code = code;
         this.region = region;
@@ -53,11 +63,15 @@ public final class FrameProof {
         sure = reachForSure();
     }
 
-    /** Analyses a function, without the ways behind calls whose return its frame contradicts. */
-    public static FrameProof of(StackFlow flow, DecodedCode code, int region) {
+    /**
+     * Analyses a function, without the ways behind calls whose return its frame contradicts.
+     *
+     * @param trusted whether a function of this module begins at a place for certain: a jump there may leave this one
+     */
+    public static FrameProof of(StackFlow flow, DecodedCode code, int region, IntPredicate trusted) {
         for (int i = 0; ; i++) {
             flow.analyze(region, null);
-            FrameProof proof = new FrameProof(flow, code, region);
+            FrameProof proof = new FrameProof(flow, code, region, trusted);
             if (proof.wrong || proof.refutable < 0 || i == MOST_REFUTATIONS) {
                 proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
@@ -76,8 +90,19 @@ public final class FrameProof {
 
     /** Whether a way out of the function confirms the frame at its first instruction. */
     public boolean isConfirmed() {
+        return isEntryIn(confirmed);
+    }
+
+    /** Whether that could be so if everything that is guessed to be a function were one. */
+    public boolean isPerhapsConfirmed() {
+        BitSet all = (BitSet) perhapsOut.clone();
+        all.or(out);
+        return isEntryIn(confirm(all, true));
+    }
+
+    private boolean isEntryIn(BitSet some) {
         int at = Arrays.binarySearch(leaders, code.first(region));
-        return at >= 0 && confirmed.get(at);
+        return at >= 0 && some.get(at);
     }
 
     /** Whether the frame at an instruction that the flow is showing is certain, if the function is one. */
@@ -119,8 +144,7 @@ public final class FrameProof {
                 evidence.returns(doubts[to]);
             }
         }
-        int entry = Arrays.binarySearch(leaders, code.first(region));
-        if (entry >= 0 && !returns.isEmpty() && confirm(returns, false).get(entry)) {
+        if (!returns.isEmpty() && isEntryIn(confirm(returns, false))) {
             evidence.functionReturns(code.regions().start(region));
         }
     }
@@ -130,6 +154,7 @@ public final class FrameProof {
             shown++;
             doubts[shown] = flow.doubt();
             sureUntil[shown] = Integer.MAX_VALUE;
+            restored = false;
         }
         last[shown] = instruction;
         long word = code.control(instruction);
@@ -143,9 +168,37 @@ public final class FrameProof {
                 refutable = flow.doubt();
             }
         }
-        if (isWayOut(instruction, state)) {
-            out.set(shown);
-            returns.set(shown, Effect.operation(code.control(instruction)) == Effect.RETURN);
+        if (state.isAtEntry() && state.memory(Value.cfa(-8)) == Value.initial(X86_64.RIP)) {
+            noteWayOut(instruction, state);
+        }
+        int operation = Effect.operation(code.word(instruction));
+        restored |= operation == Effect.POP
+                || operation == Effect.LEAVE
+                || operation == Effect.ADD && Effect.a(code.word(instruction)) == X86_64.RSP;
+    }
+
+    private void noteWayOut(int instruction, StackState state) {
+        long word = code.control(instruction);
+        switch (Effect.operation(word)) {
+            case Effect.RETURN -> {
+                out.set(shown);
+                returns.set(shown);
+            }
+            case Effect.JUMP_MEMORY -> out.set(shown);
+            case Effect.JUMP_REGISTER -> {
+                // Without a sign of a frame it may as well be a switch whose table is not found.
+                boolean leaves = restored && !Value.isTable(state.register(Effect.a(word)));
+                (leaves ? out : perhapsOut).set(shown);
+            }
+            case Effect.JUMP, Effect.BRANCH -> {
+                if (isOtherFunction(instruction, Effect.n(word))) {
+                    boolean sureTarget = Effect.n(word) < 0 || trusted.test(code.place(Effect.n(word)));
+                    (sureTarget ? out : perhapsOut).set(shown);
+                }
+            }
+            default -> {
+                // It stays.
+            }
         }
     }
 
@@ -162,17 +215,6 @@ public final class FrameProof {
         }
         long rbp = state.register(X86_64.RBP);
         return rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
-    }
-
-    private boolean isWayOut(int instruction, StackState state) {
-        long word = code.control(instruction);
-        boolean leaves = switch (Effect.operation(word)) {
-            case Effect.RETURN, Effect.JUMP_MEMORY -> true;
-            case Effect.JUMP_REGISTER -> !Value.isTable(state.register(Effect.a(word)));
-            case Effect.JUMP, Effect.BRANCH -> isOtherFunction(instruction, Effect.n(word));
-            default -> false;
-        };
-        return leaves && state.isAtEntry() && state.memory(Value.cfa(-8)) == Value.initial(X86_64.RIP);
     }
 
     private boolean isOtherFunction(int instruction, int target) {

@@ -29,10 +29,14 @@ final class Exploration {
     /** The functions that have parts which hang on the return of a call, by their first places. */
     private final Set<Integer> doubtful = new HashSet<>();
 
+    /** Guesses that are right if others are. */
+    private final Set<Integer> pending = new HashSet<>();
+
     private DecodedCode code;
     private StackFlow flow;
     private BitSet certain = new BitSet();
     private boolean rejected;
+    private boolean proven;
 
     private Exploration(ModuleCode module, FunctionStarts starts, Capstone capstone) {
         this.starts = starts;
@@ -54,15 +58,16 @@ final class Exploration {
         boolean decided = false;
         boolean again = false;
         for (int round = 0; round < MOST_ROUNDS; round++) {
+            rejected = false;
+            proven = false;
             follow(known, again);
-            if (System.getenv("DBG")!=null) System.err.println("round "+round+" "+(System.nanoTime()/1000000%1000000)+" doubt "+doubtful.size()+" fn "+starts.size()+" followed "+followed);
             known = code.regions();
             decided = evidence.decide() || decided && !again;
             BitSet reached = flow.reached();
             boolean more = starts.learn(code, reached, certain) || rejected;
             again = !more && decided;
-            if (!more && !decided) {
-                more = starts.guessPointers(code, certain) || starts.guessRest(code, reached);
+            if (!more && !decided && !proven) {
+                more = starts.guessPointers(code, certain) || starts.guessRest(code, reached) || rejectPending();
                 if (!more) {
                     return;
                 }
@@ -71,37 +76,56 @@ final class Exploration {
                 cut();
             }
         }
+        rejectPending();
+        cut();
     }
 
     private void follow(@Nullable Regions known, boolean again) {
-        rejected = false;
         Regions regions = code.regions();
         regions.forEachFunction(region -> {
+            int start = regions.start(region);
             boolean isNew = known == null || !regions.isSameFunction(region, known);
-            if (isNew || again && doubtful.contains(regions.start(region))) {
+            if (isNew || pending.contains(start) || again && doubtful.contains(start)) {
                 follow(region);
             }
         });
     }
 
-    int followed;
-    private void follow(int region) { followed++;
+    private void follow(int region) {
         int start = code.regions().start(region);
-        FrameProof proof = FrameProof.of(flow, code, region);
-        boolean guessed = starts.isGuessed(start);
+        FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         doubtful.remove(start);
-        if (guessed && (proof.isWrong() || !proof.isConfirmed() && !code.isCalled(region))) {
-            starts.reject(start);
-            rejected = true;
-            return;
+        pending.remove(start);
+        if (starts.isGuess(start)) {
+            judge(start, region, proof);
         }
         if (proof.hasDoubts()) {
             doubtful.add(start);
         }
-        if (!proof.isWrong() && (!guessed || proof.isConfirmed())) {
+        if (!proof.isWrong() && starts.isTrusted(start)) {
             proof.addCertain(certain);
             evidence.add(proof);
         }
+    }
+
+    private void judge(int start, int region, FrameProof proof) {
+        if (!proof.isWrong() && proof.isConfirmed()) {
+            starts.confirm(start);
+            proven = true;
+        } else if (proof.isWrong() || !proof.isPerhapsConfirmed() && !code.isCalled(region)) {
+            starts.reject(start);
+            rejected = true;
+        } else if (!code.isCalled(region)) {
+            pending.add(start);
+        }
+    }
+
+    /** Gives up the guesses that only other guesses speak for; returns whether there are any. */
+    private boolean rejectPending() {
+        boolean any = !pending.isEmpty();
+        pending.forEach(starts::reject);
+        pending.clear();
+        return any;
     }
 
     private void cut() {

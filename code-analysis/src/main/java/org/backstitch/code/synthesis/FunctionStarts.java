@@ -43,6 +43,7 @@ final class FunctionStarts {
     private final TreeSet<Integer> ends = new TreeSet<>();
 
     private final Set<Integer> guessed = new HashSet<>();
+    private final Set<Integer> proven = new HashSet<>();
     private final Set<Integer> rejected = new HashSet<>();
 
     FunctionStarts(ModuleCode module) {
@@ -204,9 +205,19 @@ final class FunctionStarts {
         return module.addressOf(place) % ALIGNMENT == 0 || module.i32(place).orElse(0) == ENDBR64;
     }
 
-    /** Whether a place is only a guess. */
-    boolean isGuessed(int place) {
-        return guessed.contains(place);
+    /** Whether a place was only guessed and has not proved itself. */
+    boolean isGuess(int place) {
+        return guessed.contains(place) && !proven.contains(place);
+    }
+
+    /** Whether a function begins at a place that is no guess, or one that has proved itself. */
+    boolean isTrusted(int place) {
+        return functions.containsKey(place) && !isGuess(place);
+    }
+
+    /** A guess has proved itself. */
+    void confirm(int place) {
+        proven.add(place);
     }
 
     /** Gives a guess up for good. */

@@ -86,14 +86,13 @@ public final class Synthesizer {
     }
 
     private void follow(int region) {
-        FrameProof proof = FrameProof.of(flow, code, region);
+        FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         int start = code.regions().start(region);
-        boolean guessed = starts.isGuessed(start);
-        if (proof.isWrong() || guessed && !proof.isConfirmed() && !code.isCalled(region)) {
+        boolean guess = starts.isGuess(start);
+        if (proof.isWrong() || guess && !code.isCalled(region)) {
             refused++;
             return;
         }
-        boolean certain = !guessed || proof.isConfirmed();
         boolean outermost = module.addressOf(start) == elf.entry() && !code.isCalled(region);
         flow.visit((instruction, state, _) -> {
             FrameRow row = FrameRow.of(state);
@@ -101,7 +100,7 @@ public final class Synthesizer {
                     instruction,
                     row != null && outermost ? FrameRow.OUTERMOST : row,
                     state,
-                    certain && proof.isCertain(instruction));
+                    !guess && proof.isCertain(instruction));
         });
     }
 
