@@ -205,6 +205,8 @@ public final class Recording implements AutoCloseable {
                 if (sample != null) {
                     if (!sample.isLateRecord()) {
                         summary.count(sample.size(), sample.userStop(), sample.deferral());
+                        summary.countOrigins(sample);
+                        resolver.checkCalls(sample, summary.calls());
                     }
                     worker.sample(sample);
                 }

@@ -65,6 +65,7 @@ public final class UserUnwinder {
     private StackDump stack = new StackDump();
     private Callchain chain = new Callchain();
     private @Nullable Mapping mapping;
+    private boolean full;
 
     /** How a step of the rare kind ended. */
     private enum Outcome {
@@ -121,6 +122,7 @@ public final class UserUnwinder {
      * @return false if a rule wanted a register that this walk does not recover: then the chain is to be made by {@link #walkFull}
      */
     private boolean walkPlain() {
+        full = false;
         chain.clear();
         cycles.begin();
         MemorySegment segment = stack.segment();
@@ -318,16 +320,17 @@ public final class UserUnwinder {
 
     /** The walk with all registers: the same steps, none of them cut short. */
     private void walkFull() {
+        full = true;
         chain.clear();
         cycles.begin();
         Registers frame = frameStep.frame();
         frameStep.restart(start);
-        FullRuleCache full = fullCache;
-        if (full == null) {
-            full = new FullRuleCache();
-            fullCache = full;
+        FullRuleCache cache = fullCache;
+        if (cache == null) {
+            cache = new FullRuleCache();
+            fullCache = cache;
         }
-        long[] cached = full.entries();
+        long[] cached = cache.entries();
         long lookupPc = frame.pc();
         while (true) {
             if (chain.size == chain.room() && !chain.grow()) {
@@ -399,6 +402,10 @@ public final class UserUnwinder {
                     RuleDictionary dictionary = rules.dictionary();
                     return step(dictionary.rule(number), dictionary.saved(number), dictionary.side(number));
                 }
+                UnwindInfo made = madeRules();
+                if (made != null) {
+                    return stepByMadeRule(made, calleePc, calleeSp);
+                }
                 if (!stepWithoutRule()) {
                     StopReason failure = frameStep.failure();
                     return end(failure == StopReason.NONE ? StopReason.NO_UNWIND_INFO : failure);
@@ -416,6 +423,11 @@ public final class UserUnwinder {
                 }
             }
         }
+        return judgeProgress(calleePc, calleeSp);
+    }
+
+    private Outcome judgeProgress(long calleePc, long calleeSp) {
+        Registers frame = frameStep.frame();
         if (frame.pc() == 0 && !frameStep.isExact()) { // where it is exact, something was called that is not there
             return end(StopReason.END_OF_STACK);
         }
@@ -449,6 +461,43 @@ public final class UserUnwinder {
         }
         long vaddr = mapping.vaddr(frameStep.frame().pc());
         return module.followsSystemCall(vaddr) && module.rules().find(vaddr - 1) != 0 ? module.rules() : null;
+    }
+
+    /** The rules made from the code of the module at the current frame, if they have one for its pc. */
+    private @Nullable UnwindInfo madeRules() {
+        long lookupPc = lookupPc();
+        ElfModule module = moduleAt(lookupPc);
+        if (module == null || mapping == null) {
+            return null;
+        }
+        UnwindInfo made = module.madeRules();
+        return made.find(mapping.vaddr(lookupPc)) == 0 ? null : made;
+    }
+
+    private long lookupPc() {
+        long pc = frameStep.frame().pc();
+        return chain.isExact(chain.size - 1) ? pc : pc - 1;
+    }
+
+    private Outcome stepByMadeRule(UnwindInfo made, long calleePc, long calleeSp) {
+        int number = mapping == null ? 0 : made.find(mapping.vaddr(lookupPc()));
+        RuleDictionary dictionary = made.dictionary();
+        long rule = dictionary.rule(number);
+        if (UnwindRule.kind(rule) == UnwindRule.END) {
+            return end(StopReason.END_OF_STACK);
+        }
+        UnwindRow side = full || UnwindRule.kind(rule) == UnwindRule.SIDE ? dictionary.side(number) : null;
+        if (!frameStep.step(rule, dictionary.saved(number), side)) {
+            return end(frameStep.failure());
+        }
+        if (frameStep.reliedOnLeftOver() && !isReturnAddress(frameStep.frame().pc())) {
+            return end(StopReason.BAD_UNWIND_INFO);
+        }
+        Outcome outcome = judgeProgress(calleePc, calleeSp);
+        if (outcome == Outcome.CALLER) {
+            chain.markNext(false, FrameOrigin.SYNTHESIZED);
+        }
+        return outcome;
     }
 
     /**
@@ -508,9 +557,7 @@ public final class UserUnwinder {
         }
         ElfModule module = text.module();
         if (module != null) {
-            long vaddr = text.vaddr(address);
-            if (module.followsCall(vaddr)
-                    || UnwindRule.callerIsExact(module.rules().rule(vaddr - 1))) {
+            if (module.isReturnAddress(text.vaddr(address))) {
                 return true;
             }
         }

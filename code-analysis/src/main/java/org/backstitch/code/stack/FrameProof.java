@@ -37,9 +37,6 @@ public final class FrameProof {
 
     private final BitSet returns = new BitSet();
 
-    /** Those from which control may leave to what is only guessed to be a function. */
-    private final BitSet perhapsOut = new BitSet();
-
     private final IntPredicate trusted;
 
     /** Whether the leader that is shown has taken down something of the frame since. */
@@ -72,11 +69,11 @@ public final class FrameProof {
         for (int i = 0; ; i++) {
             flow.analyze(region, null);
             FrameProof proof = new FrameProof(flow, code, region, trusted);
-            if (proof.wrong || proof.refutable < 0 || i == MOST_REFUTATIONS) {
+            boolean refutes = !proof.wrong && proof.refutable >= 0 && i < MOST_REFUTATIONS;
+            if (!refutes || !flow.refuteCauseOf(proof.refutable)) {
                 proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
             }
-            flow.refute(proof.refutable);
         }
     }
 
@@ -91,13 +88,6 @@ public final class FrameProof {
     /** Whether a way out of the function confirms the frame at its first instruction. */
     public boolean isConfirmed() {
         return isEntryIn(confirmed);
-    }
-
-    /** Whether that could be so if everything that is guessed to be a function were one. */
-    public boolean isPerhapsConfirmed() {
-        BitSet all = (BitSet) perhapsOut.clone();
-        all.or(out);
-        return isEntryIn(confirm(all, true));
     }
 
     private boolean isEntryIn(BitSet some) {
@@ -124,6 +114,9 @@ public final class FrameProof {
 
     /** Whether calls that may not return are all that leads to some of the instructions. */
     public boolean hasDoubts() {
+        if (flow.hasRefuted()) {
+            return true;
+        }
         for (int i = 0; i < leaders.length; i++) {
             if (doubts[i] >= 0 && !confirmed.get(i)) {
                 return true;
@@ -188,13 +181,12 @@ public final class FrameProof {
             case Effect.JUMP_REGISTER -> {
                 // Without a sign of a frame it may as well be a switch whose table is not found.
                 boolean leaves = restored && !Value.isTable(state.register(Effect.a(word)));
-                (leaves ? out : perhapsOut).set(shown);
+                out.set(shown, out.get(shown) || leaves);
             }
             case Effect.JUMP, Effect.BRANCH -> {
-                if (isOtherFunction(instruction, Effect.n(word))) {
-                    boolean sureTarget = Effect.n(word) < 0 || trusted.test(code.place(Effect.n(word)));
-                    (sureTarget ? out : perhapsOut).set(shown);
-                }
+                boolean leaves = isOtherFunction(instruction, Effect.n(word));
+                boolean sureTarget = Effect.n(word) < 0 || isSureFunction(Effect.n(word));
+                out.set(shown, out.get(shown) || leaves && sureTarget);
             }
             default -> {
                 // It stays.
@@ -215,6 +207,11 @@ public final class FrameProof {
         }
         long rbp = state.register(X86_64.RBP);
         return rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
+    }
+
+    /** A part of this function that was put elsewhere is not called, and control gets there with the frame as it is. */
+    private boolean isSureFunction(int target) {
+        return trusted.test(code.place(target)) && (restored || code.isCalled(code.regionOf(target)));
     }
 
     private boolean isOtherFunction(int instruction, int target) {

@@ -1,6 +1,8 @@
 package org.backstitch.code.stack;
 
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -11,7 +13,9 @@ import java.util.Set;
 public final class ReturnEvidence {
     private static final int ALIGNMENT = 16;
 
-    private final Set<Integer> returning = new HashSet<>();
+    /** By what is called: the places of the calls that were seen to return, and of its own return. */
+    private final Map<Integer, Set<Integer>> returning = new HashMap<>();
+
     private final Set<Integer> decided = new HashSet<>();
     private DecodedCode code;
     private Returns returns;
@@ -35,45 +39,51 @@ public final class ReturnEvidence {
 
     /** A return instruction of the function at a place is certain to be reached. */
     void functionReturns(int place) {
-        returning.add(place);
+        add(place, place);
     }
 
     /** A call returned. */
     void returns(int call) {
         int callee = returns.callee(code.word(call));
         if (callee != ModuleCode.NOWHERE && !returns.returnsSometimes(callee)) {
-            returning.add(callee);
+            add(callee, code.place(call));
+        }
+    }
+
+    private void add(int callee, int place) {
+        if (!decided.contains(callee)) {
+            returning.computeIfAbsent(callee, _ -> new HashSet<>()).add(place);
         }
     }
 
     /** Decides for all calls of the functions that are known to return by now; returns whether that is new of any. */
     public boolean decide() {
-        Set<Integer> candidates = new HashSet<>(returning);
-        candidates.removeAll(decided);
-        if (candidates.isEmpty()) {
+        if (returning.isEmpty()) {
             return false;
         }
-        for (int i = 0; i < code.size(); i = code.next(i)) {
-            int word = code.next(i) - 1;
-            int callee = returns.callee(code.word(word));
-            if (callee != ModuleCode.NOWHERE && candidates.contains(callee)) {
-                boolean refuted = Effect.width(code.word(word)) == Returns.NEVER || endsCode(code.next(i));
-                if (refuted) {
-                    candidates.remove(callee);
-                    returning.remove(callee);
-                    decided.add(callee);
+        Map<Integer, Integer> balance = new HashMap<>();
+        returning.forEach((callee, places) -> balance.put(callee, places.size()));
+        for (int i = 0; i < code.size(); i++) {
+            int callee = returns.callee(code.word(i));
+            if (callee != ModuleCode.NOWHERE && balance.containsKey(callee)) {
+                if (endsCode(i + 1)) {
+                    balance.put(callee, Integer.MIN_VALUE / 2);
+                } else if (Effect.width(code.word(i)) == Returns.NEVER) {
+                    balance.merge(callee, -1, Integer::sum);
                 }
             }
         }
+        balance.values().removeIf(sum -> sum <= 0);
         for (int i = 0; i < code.size(); i++) {
             int callee = returns.callee(code.word(i));
             boolean padded = i + 1 < code.size() && code.isPadding(i + 1);
-            if (callee != ModuleCode.NOWHERE && candidates.contains(callee) && !padded) {
+            if (callee != ModuleCode.NOWHERE && balance.containsKey(callee) && !padded) {
                 code.setWord(i, Effect.withAnswer(code.word(i), Returns.ALWAYS));
             }
         }
-        decided.addAll(candidates);
-        return !candidates.isEmpty();
+        decided.addAll(returning.keySet());
+        returning.clear();
+        return !balance.isEmpty();
     }
 
     /** Whether control cannot sensibly come to an instruction: the end of a region, a trap, or padding in front of a function. */

@@ -41,6 +41,8 @@ public final class StackFlow {
     /** How often one place may change before it is taken for unknown: far above what any real loop needs. */
     private static final int MOST_VISITS = 64;
 
+    private static final int MOST_DOUBTS = 1000;
+
     private static final int MOST_RESTARTS = 200;
 
     private static final long RETURN_ADDRESS = Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, 8);
@@ -68,6 +70,11 @@ public final class StackFlow {
 
     private int doubt = -1;
     private boolean throughTable;
+    private boolean refuted;
+    private boolean settled = true;
+
+    /** For each doubt of the analysis the one that was there before. */
+    private final Map<Integer, Integer> earlierDoubts = new HashMap<>();
     private boolean restart;
     private int region;
     private int unresolvedJumps;
@@ -151,6 +158,7 @@ public final class StackFlow {
         int assumedBefore = assumedEntries;
         for (int restarts = 0; ; restarts++) {
             frontier.clear();
+            earlierDoubts.clear();
             assuming = false;
             restart = false;
             assumedEntries = assumedBefore;
@@ -501,6 +509,9 @@ public final class StackFlow {
     private void lead(int target, int behind) {
         code.setTarget(target);
         int because = behind >= 0 ? behind : doubt;
+        if (behind >= 0) {
+            earlierDoubts.putIfAbsent(behind, doubt);
+        }
         int record = frontier.record(target);
         if (record == 0) {
             frontier.add(target, state, assuming, behind, because);
@@ -515,12 +526,16 @@ public final class StackFlow {
             join(record, target, because);
             connect(target, behind);
         } else if (because >= 0 && there < 0) {
-            refute(because);
-            restart |= behind < 0;
+            restart |= refuteCauseOf(because) && behind < 0;
         } else if (because < 0) {
             // What was taken to lie behind a call is another path's: the call does not return.
-            refute(there);
-            restart = true;
+            if (refuteCauseOf(there)) {
+                restart = true;
+            } else {
+                frontier.pool.save(state, record);
+                frontier.pool.makeCertain(record);
+                frontier.again(target);
+            }
         } else {
             disagree(target, record, behind, because);
         }
@@ -553,11 +568,20 @@ public final class StackFlow {
 
     /** A doubt for each entry of a table of unknown length: numbers behind those of instructions. */
     private int entryDoubt(int jump, int target) {
-        return code.size()
+        int number = code.size()
                 + entryNumbers.computeIfAbsent((long) jump << 32 | target, entry -> {
                     entries.add(entry);
                     return entries.size() - 1;
                 });
+        earlierDoubts.putIfAbsent(number, doubt);
+        return number;
+    }
+
+    /** Whether a doubt was refuted since that was asked last. */
+    boolean hasRefuted() {
+        boolean was = refuted;
+        refuted = false;
+        return was;
     }
 
     /** Whether a doubt is about a call, not about the entry of a table. */
@@ -565,8 +589,43 @@ public final class StackFlow {
         return aDoubt < code.size();
     }
 
+    /**
+     * Whether it is known by now which calls return. Before, what contradicts a chain of doubts refutes none of them unless it is clear
+     * which.
+     */
+    public void settle(boolean settle) {
+        settled = settle;
+    }
+
+    /**
+     * Refutes what a contradiction speaks against: of the doubts that led there, a call with padding behind it, the first of them; else
+     * the entry of a table; else the last.
+     *
+     * @return false if that is not clear
+     */
+    boolean refuteCauseOf(int last) {
+        int padded = -1;
+        int entry = -1;
+        int length = 0;
+        for (int at = last; at >= 0 && length < MOST_DOUBTS; at = earlierDoubts.getOrDefault(at, -1)) {
+            length++;
+            if (!isCall(at)) {
+                entry = at;
+            } else if (at + 1 < code.size() && code.isPadding(at + 1)) {
+                padded = at;
+            }
+        }
+        int cause = padded >= 0 ? padded : entry >= 0 ? entry : last;
+        if (padded < 0 && length > 1 && !settled) {
+            return false;
+        }
+        refute(cause);
+        return true;
+    }
+
     /** A doubt was right: a call does not return, or what was taken for an entry of a table is none. */
     void refute(int aDoubt) {
+        refuted = true;
         if (isCall(aDoubt)) {
             code.setWord(aDoubt, Effect.withAnswer(code.word(aDoubt), Returns.NEVER));
         } else {

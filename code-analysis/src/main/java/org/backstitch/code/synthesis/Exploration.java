@@ -29,7 +29,7 @@ final class Exploration {
     /** The functions that have parts which hang on the return of a call, by their first places. */
     private final Set<Integer> doubtful = new HashSet<>();
 
-    /** Guesses that are right if others are. */
+    /** Guesses that have not proved themselves so far. */
     private final Set<Integer> pending = new HashSet<>();
 
     private DecodedCode code;
@@ -38,11 +38,15 @@ final class Exploration {
     private boolean rejected;
     private boolean proven;
 
+    /** Whether the calls of all functions that are known for certain have told what they can tell. */
+    private boolean settled;
+
     private Exploration(ModuleCode module, FunctionStarts starts, Capstone capstone) {
         this.starts = starts;
         this.capstone = capstone;
         code = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone), false);
         flow = new StackFlow(code, LandingPads.NONE);
+        flow.settle(false);
         evidence = new ReturnEvidence(code);
     }
 
@@ -65,9 +69,14 @@ final class Exploration {
             decided = evidence.decide() || decided && !again;
             BitSet reached = flow.reached();
             boolean more = starts.learn(code, reached, certain) || rejected;
+            more |= starts.addMain(code, code.module().entry());
             again = !more && decided;
-            if (!more && !decided && !proven) {
-                more = starts.guessPointers(code, certain) || starts.guessRest(code, reached) || rejectPending();
+            if (!more && !decided && !settled) {
+                settled = true;
+                flow.settle(true);
+                again = true;
+            } else if (!more && !decided && !proven) {
+                more = rejectPending() || starts.guessPointers(code, certain) || starts.guessRest(code, reached);
                 if (!more) {
                     return;
                 }
@@ -112,15 +121,23 @@ final class Exploration {
         if (!proof.isWrong() && proof.isConfirmed()) {
             starts.confirm(start);
             proven = true;
-        } else if (proof.isWrong() || !proof.isPerhapsConfirmed() && !code.isCalled(region)) {
+        } else if (proof.isWrong()) {
             starts.reject(start);
             rejected = true;
-        } else if (!code.isCalled(region)) {
+        } else if (!isWitnessed(start, region)) {
             pending.add(start);
         }
     }
 
-    /** Gives up the guesses that only other guesses speak for; returns whether there are any. */
+    /**
+     * Whether something else than its code speaks for a guess: a call; or a pointer, if the code never leaves. Such rows are offered,
+     * though not proved.
+     */
+    private boolean isWitnessed(int start, int region) {
+        return code.isCalled(region) || starts.isPointed(start);
+    }
+
+    /** Gives up the guesses that have not proved themselves by now; returns whether there are any. */
     private boolean rejectPending() {
         boolean any = !pending.isEmpty();
         pending.forEach(starts::reject);
@@ -135,6 +152,7 @@ final class Exploration {
         evidence.continueWith(code);
         StackFlow next = new StackFlow(code, LandingPads.NONE);
         next.continueFrom(flow);
+        next.settle(settled);
         flow = next;
     }
 }

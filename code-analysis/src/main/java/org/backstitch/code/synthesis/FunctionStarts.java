@@ -1,10 +1,13 @@
 package org.backstitch.code.synthesis;
 
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.backstitch.code.stack.DecodedCode;
 import org.backstitch.code.stack.Effect;
 import org.backstitch.code.stack.ModuleCode;
@@ -15,6 +18,7 @@ import org.backstitch.elf.ElfRelocations;
 import org.backstitch.elf.ElfSection;
 import org.backstitch.elf.ElfSymbol;
 import org.backstitch.elf.ElfSymbols;
+import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +34,11 @@ final class FunctionStarts {
     private static final int STT_FUNC = 2;
     private static final int STT_GNU_IFUNC = 10;
     private static final int ALIGNMENT = 16;
+    private static final int MOST_TRIES = 2;
     private static final int ENDBR64 = 0xfa1e0ff3;
+
+    /** How compilers and BOLT name parts of functions that they put elsewhere, as functions. */
+    private static final Pattern FRAGMENT = Pattern.compile("\\.(cold|warm)(\\.\\d+)?$");
 
     private final ModuleCode module;
 
@@ -44,7 +52,10 @@ final class FunctionStarts {
 
     private final Set<Integer> guessed = new HashSet<>();
     private final Set<Integer> proven = new HashSet<>();
-    private final Set<Integer> rejected = new HashSet<>();
+
+    /** How often a guess was given up. */
+    private final Map<Integer, Integer> rejected = new HashMap<>();
+
 
     FunctionStarts(ModuleCode module) {
         this.module = module;
@@ -82,7 +93,10 @@ final class FunctionStarts {
             if (symbol.isDefined() && (symbol.type() == STT_FUNC || symbol.type() == STT_GNU_IFUNC)) {
                 int place = module.placeOf(symbol.value());
                 long size = symbol.size();
-                if (place != ModuleCode.NOWHERE) {
+                if (place != ModuleCode.NOWHERE && FRAGMENT.matcher(symbol.name()).find()) {
+                    guess(place);
+                } else if (place != ModuleCode.NOWHERE) {
+                    guessed.remove(place);
                     int end = size > 0 && size <= Integer.MAX_VALUE - place ? place + (int) size : 0;
                     functions.merge(place, end, Math::max);
                 }
@@ -158,7 +172,7 @@ final class FunctionStarts {
     }
 
     private boolean guess(int place) {
-        boolean isNew = !rejected.contains(place)
+        boolean isNew = rejected.getOrDefault(place, 0) < MOST_TRIES
                 && module.partAt(place) != null
                 && functions.putIfAbsent(place, 0) == null;
         if (isNew) {
@@ -205,6 +219,38 @@ final class FunctionStarts {
         return module.addressOf(place) % ALIGNMENT == 0 || module.i32(place).orElse(0) == ENDBR64;
     }
 
+    /**
+     * Adds the program's {@code main}: its entry point hands it to the C library in RDI.
+     *
+     * @param entry the address of the entry point
+     */
+    boolean addMain(DecodedCode code, long entry) {
+        int first = code.find(module.placeOf(entry));
+        if (first < 0) {
+            return false;
+        }
+        int end = code.first(code.regionOf(first) + 1);
+        for (int i = first; i < end; i = code.next(i)) {
+            long word = code.word(i);
+            if (Effect.a(word) == X86_64.RDI && Effect.operation(word) == Effect.ADDRESS) {
+                return add(Effect.n(word));
+            }
+            if (Effect.a(word) == X86_64.RDI && Effect.operation(word) == Effect.CONSTANT) {
+                int place = module.placeOf(Effect.n(word));
+                return place != ModuleCode.NOWHERE && add(place);
+            }
+            if (endsPath(Effect.operation(code.control(i)))) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a pointer speaks for a place. */
+    boolean isPointed(int place) {
+        return pointed.contains(place);
+    }
+
     /** Whether a place was only guessed and has not proved itself. */
     boolean isGuess(int place) {
         return guessed.contains(place) && !proven.contains(place);
@@ -220,11 +266,11 @@ final class FunctionStarts {
         proven.add(place);
     }
 
-    /** Gives a guess up for good. */
+    /** Gives a guess up. It may be made once more, when more is known of the calls in it. */
     void reject(int place) {
         guessed.remove(place);
         functions.remove(place);
-        rejected.add(place);
+        rejected.merge(place, 1, Integer::sum);
     }
 
     /** The code in pieces: each function up to its end or the next one, and what lies between. */

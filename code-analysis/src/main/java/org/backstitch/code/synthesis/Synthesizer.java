@@ -89,16 +89,15 @@ public final class Synthesizer {
         FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         int start = code.regions().start(region);
         boolean guess = starts.isGuess(start);
-        if (proof.isWrong() || guess && !code.isCalled(region)) {
+        if (proof.isWrong()) {
             refused++;
             return;
         }
         boolean outermost = module.addressOf(start) == elf.entry() && !code.isCalled(region);
         flow.visit((instruction, state, _) -> {
-            FrameRow row = FrameRow.of(state);
             note(
                     instruction,
-                    row != null && outermost ? FrameRow.OUTERMOST : row,
+                    outermost ? FrameRow.OUTERMOST : FrameRow.of(state),
                     state,
                     !guess && proof.isCertain(instruction));
         });
