@@ -22,7 +22,9 @@ public final class CoreCommand implements Subcommand {
                         "--sysroot, --symfs",
                         "DIR",
                         "Look every binary up under DIR; this system's own files are never used then.");
-        syntax.flag("--synthesize", "Make rows from the code of files whose unwind tables do not cover it. Needs Capstone.");
+        syntax.flag(
+                "--synthesize",
+                "Make rows from the code of files whose unwind tables do not cover it. Needs Capstone.");
         return ProcessArguments.addChoiceTo(ProcessArguments.addTo(syntax))
                 .example("backstitch core core.1234", "every thread's stack")
                 .example(

@@ -60,16 +60,14 @@ final class RecordingArguments {
 
     /** The same, where only some options need it: then it is opened at once. {@code --synthesize} is always among them. */
     static DecodingCodeReader codeReader(Arguments arguments, String... options) throws UnusableInputException {
-        Optional<String> wanted =
-                Stream.of(options).filter(arguments::has).findFirst();
+        Optional<String> wanted = Stream.of(options).filter(arguments::has).findFirst();
         DecodingCodeReader reader = new DecodingCodeReader(arguments.has("--synthesize"));
         try {
             if (wanted.isPresent()) {
                 reader.open();
             }
         } catch (CapstoneUnavailableException e) {
-            throw new UnusableInputException(
-                    wanted.orElseThrow(), String.valueOf(e.getMessage()));
+            throw new UnusableInputException(wanted.orElseThrow(), String.valueOf(e.getMessage()));
         }
         return reader;
     }

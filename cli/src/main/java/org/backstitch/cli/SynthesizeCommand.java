@@ -42,7 +42,9 @@ public final class SynthesizeCommand implements Subcommand {
                         "--elf",
                         "OUT",
                         "Write also an ELF file with the rows as .eh_frame, like a file of debugging information.")
-                .flag("--proved", "Only rows that hang on no call's return and on no guess, or that the way out confirms.")
+                .flag(
+                        "--proved",
+                        "Only rows that hang on no call's return and on no guess, or that the way out confirms.")
                 .flag(
                         "--compare",
                         "Compare with the file's own table at each instruction: CFA, RBP and return address. Prints differences in"

@@ -45,7 +45,18 @@ public record RecordingOptions(
     /** This system's files, chains as perf bounds them, all processors. */
     public static RecordingOptions defaults() {
         int threads = Runtime.getRuntime().availableProcessors();
-        return new RecordingOptions(null, null, null, null, DEFAULT_MAX_STACK, threads, true, true, JoinPolicy.COOKIE, CodeReader.NONE, false);
+        return new RecordingOptions(
+                null,
+                null,
+                null,
+                null,
+                DEFAULT_MAX_STACK,
+                threads,
+                true,
+                true,
+                JoinPolicy.COOKIE,
+                CodeReader.NONE,
+                false);
     }
 
     /** Looks every file of the recorded system up under a directory, and never uses this system's own. */
@@ -56,42 +67,50 @@ public record RecordingOptions(
 
     /** Takes the recorded system's vDSO from a file. */
     public RecordingOptions withVdso(@Nullable Path file) {
-        return new RecordingOptions(symfs, file, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, file, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes kernel symbols from a copy of the recorded boot's {@code /proc/kallsyms}. */
     public RecordingOptions withKallsyms(@Nullable Path file) {
-        return new RecordingOptions(symfs, vdso, file, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, file, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes kernel symbols from an ELF file of the recorded kernel. */
     public RecordingOptions withVmlinux(@Nullable Path file) {
-        return new RecordingOptions(symfs, vdso, kallsyms, file, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, file, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Bounds chains to a number of frames; {@link Callchain#UNLIMITED} for no bound. */
     public RecordingOptions withMaxStack(int frames) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, frames, threads, demangle, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, frames, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Unwinds with a number of threads. */
     public RecordingOptions withThreads(int count) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, count, demangle, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, count, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Leaves names as the linker knows them. */
     public RecordingOptions withoutDemangling() {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, false, mergeDeferred, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, false, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes late callchains for those of another ABI than that of Linux 6.19. */
     public RecordingOptions withJoin(JoinPolicy policy) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, policy, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, policy, code, checkCalls);
     }
 
     /** Leaves samples that asked for a late callchain with their own part, and passes on the late records themselves. */
     public RecordingOptions withoutMerging() {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, false, join, code, checkCalls);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, false, join, code, checkCalls);
     }
 
     /** Has code read where unwind tables have no answer. */

@@ -307,9 +307,8 @@ final class SampleResolver {
             return;
         }
         long vaddr = mapping.vaddr(ip);
-        boolean follows = callSites
-                .computeIfAbsent(module, _ -> new HashMap<>())
-                .computeIfAbsent(vaddr, module::isReturnAddress);
+        boolean follows =
+                callSites.computeIfAbsent(module, _ -> new HashMap<>()).computeIfAbsent(vaddr, module::isReturnAddress);
         if (follows) {
             checks.pass();
         } else {

@@ -120,7 +120,10 @@ public final class DecodedCode {
             while (at < count && places[at] < start) {
                 at++;
             }
-            if (at < count && places[at] != start && at > 0 && places[at - 1] + Effect.length(words[firstWord(at - 1)]) > start) {
+            if (at < count
+                    && places[at] != start
+                    && at > 0
+                    && places[at - 1] + Effect.length(words[firstWord(at - 1)]) > start) {
                 if (size == found.length) {
                     found = Arrays.copyOf(found, 2 * size);
                 }
@@ -340,6 +343,15 @@ public final class DecodedCode {
 
     void setWord(int index, long word) {
         words[index] = word;
+    }
+
+    /** Takes back that calls in a region were found not to return. */
+    void forgetRefutations(int region) {
+        for (int i = regionFirst[region]; i < regionFirst[region + 1]; i++) {
+            if ((words[i] & Effect.DECIDED) != 0 && Effect.width(words[i]) == Returns.NEVER) {
+                words[i] = Effect.withWidth(words[i] & ~(0x7fL << 20 | Effect.DECIDED), 0);
+            }
+        }
     }
 
     /** The place of an instruction. */

@@ -22,7 +22,7 @@ package org.backstitch.code.stack;
 public final class Effect {
     /** Nothing that matters. */
     public static final int NONE = 0;
-    /** The registers of the mask n get values that have nothing to do with the frame. */
+    /** The registers of the mask n get values that have nothing to do with the frame; if b is a register, a part of it. */
     public static final int SET = 1;
     /** a = b. */
     public static final int MOVE = 2;

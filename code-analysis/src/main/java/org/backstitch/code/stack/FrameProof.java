@@ -41,6 +41,7 @@ public final class FrameProof {
 
     /** Whether the leader that is shown has taken down something of the frame since. */
     private boolean restored;
+
     private final long[] edges;
     private boolean wrong;
     private int refutable = -1;
@@ -66,6 +67,8 @@ public final class FrameProof {
      * @param trusted whether a function of this module begins at a place for certain: a jump there may leave this one
      */
     public static FrameProof of(StackFlow flow, DecodedCode code, int region, IntPredicate trusted) {
+        // What was refuted in the context of another function, that came here by a mistake, may be right in its own.
+        code.forgetRefutations(region);
         for (int i = 0; ; i++) {
             flow.analyze(region, null);
             FrameProof proof = new FrameProof(flow, code, region, trusted);

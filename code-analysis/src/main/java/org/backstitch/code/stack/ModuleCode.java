@@ -234,8 +234,7 @@ public final class ModuleCode {
     /** Whether what the pointer or stub at a place stands for is another module's function that is known by its name not to return. */
     boolean isNoReturnImport(int place) {
         String name = importAt(place);
-        return name != null
-                && noReturnNames.computeIfAbsent(name, unknown -> NoReturnNames.contains(unknown, kernel));
+        return name != null && noReturnNames.computeIfAbsent(name, unknown -> NoReturnNames.contains(unknown, kernel));
     }
 
     /** The name of the function of another module that the pointer or stub at a place stands for; null for none. */

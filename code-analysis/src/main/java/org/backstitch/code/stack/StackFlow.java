@@ -75,6 +75,7 @@ public final class StackFlow {
 
     /** For each doubt of the analysis the one that was there before. */
     private final Map<Integer, Integer> earlierDoubts = new HashMap<>();
+
     private boolean restart;
     private int region;
     private int unresolvedJumps;

@@ -170,7 +170,9 @@ final class FrameWriter {
             }
             program.write(DW_CFA_DEF_CFA_EXPRESSION);
             block(expression);
-        } else if (before == null || before.loaded() || before.base() != cfa.base() && before.offset() != cfa.offset()) {
+        } else if (before == null
+                || before.loaded()
+                || before.base() != cfa.base() && before.offset() != cfa.offset()) {
             program.write(DW_CFA_DEF_CFA);
             uleb(program, cfa.base());
             uleb(program, cfa.offset());

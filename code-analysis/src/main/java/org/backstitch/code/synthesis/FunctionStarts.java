@@ -34,7 +34,7 @@ final class FunctionStarts {
     private static final int STT_FUNC = 2;
     private static final int STT_GNU_IFUNC = 10;
     private static final int ALIGNMENT = 16;
-    private static final int MOST_TRIES = 2;
+    private static final int MOST_TRIES = 3;
     private static final int ENDBR64 = 0xfa1e0ff3;
 
     /** How compilers and BOLT name parts of functions that they put elsewhere, as functions. */
@@ -55,7 +55,6 @@ final class FunctionStarts {
 
     /** How often a guess was given up. */
     private final Map<Integer, Integer> rejected = new HashMap<>();
-
 
     FunctionStarts(ModuleCode module) {
         this.module = module;
@@ -93,7 +92,8 @@ final class FunctionStarts {
             if (symbol.isDefined() && (symbol.type() == STT_FUNC || symbol.type() == STT_GNU_IFUNC)) {
                 int place = module.placeOf(symbol.value());
                 long size = symbol.size();
-                if (place != ModuleCode.NOWHERE && FRAGMENT.matcher(symbol.name()).find()) {
+                if (place != ModuleCode.NOWHERE
+                        && FRAGMENT.matcher(symbol.name()).find()) {
                     guess(place);
                 } else if (place != ModuleCode.NOWHERE) {
                     guessed.remove(place);
@@ -138,7 +138,10 @@ final class FunctionStarts {
                     // A call in the place of a return goes to another function's start.
                     int target = Effect.n(word);
                     boolean leaves = target >= 0 && code.regionOf(target) != code.regionOf(i);
-                    learned |= leaves && !isKnown(code, target) && isLikely(code.place(target)) && guess(code.place(target));
+                    learned |= leaves
+                            && !isKnown(code, target)
+                            && isLikely(code.place(target))
+                            && guess(code.place(target));
                 }
                 case Effect.CALL_INDIRECT -> learned |= end(code, i);
                 case Effect.ADDRESS -> {

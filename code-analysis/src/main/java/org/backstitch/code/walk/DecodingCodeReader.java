@@ -91,7 +91,8 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
             return Answer.UNKNOWN;
         }
         try {
-            FdeIndex table = tables.computeIfAbsent(elf, DecodingCodeReader::table).orElse(null);
+            FdeIndex table =
+                    tables.computeIfAbsent(elf, DecodingCodeReader::table).orElse(null);
             FrameDescriptionEntry function = table == null ? null : table.find(vaddr - 1);
             if (function != null && vaddr - function.start() <= LONGEST_FUNCTION) {
                 Answer answer = decode(elf, function.start(), vaddr, disassembler);
