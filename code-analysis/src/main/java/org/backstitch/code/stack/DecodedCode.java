@@ -30,9 +30,13 @@ public final class DecodedCode {
     private final BitSet called = new BitSet();
     private int undecoded;
 
+    /** How often code was decoded again: cuts of the same reading have the same indexes. */
+    private final int reading;
+
     private DecodedCode(ModuleCode module, Regions regions, Capstone capstone) {
         this.module = module;
         this.regions = regions;
+        reading = 0;
         long bytes = 0;
         for (int region = 0; region < regions.size(); region++) {
             bytes += regions.end(region) - regions.start(region);
@@ -64,6 +68,7 @@ public final class DecodedCode {
         targets = that.targets;
         jumpedTo = that.jumpedTo;
         int[] astray = that.startsAstray(regions);
+        reading = that.reading + (astray.length > 0 ? 1 : 0);
         if (astray.length > 0) {
             decodeAgain(that, astray, capstone);
         }
@@ -94,7 +99,7 @@ public final class DecodedCode {
 
     /** A set of instructions of an earlier cut, by their indexes here. */
     public BitSet carry(BitSet instructions, DecodedCode from) {
-        if (words == from.words) {
+        if (reading == from.reading) {
             return (BitSet) instructions.clone();
         }
         BitSet carried = new BitSet();

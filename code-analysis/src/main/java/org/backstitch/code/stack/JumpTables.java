@@ -1,6 +1,7 @@
 package org.backstitch.code.stack;
 
 import java.util.Arrays;
+import java.util.List;
 import org.backstitch.bytes.Bytes;
 
 /**
@@ -57,19 +58,24 @@ final class JumpTables {
      * @param targets instructions, each once, in the order of the entries
      * @param isBounded whether the number of entries is known
      */
-    record Table(int[] targets, boolean isBounded) {
+    record Table(List<Integer> targets, boolean isBounded) {
+        /** Copies the list. */
+        Table {
+            targets = List.copyOf(targets);
+        }
+
         int size() {
-            return targets.length;
+            return targets.size();
         }
 
         int target(int index) {
-            return targets[index];
+            return targets.get(index);
         }
 
         /** The table without what turned out to be no entry. */
         Table without(int target) {
             return new Table(
-                    Arrays.stream(targets).filter(other -> other != target).toArray(), isBounded);
+                    targets.stream().filter(other -> other != target).toList(), isBounded);
         }
     }
 
@@ -118,7 +124,8 @@ final class JumpTables {
             }
             targets[count++] = target;
         }
-        return new Table(Arrays.stream(targets, 0, count).distinct().toArray(), bound > 0 && bound == limit);
+        return new Table(
+                Arrays.stream(targets, 0, count).distinct().boxed().toList(), bound > 0 && bound == limit);
     }
 
     private int limit(int table, int entrySize) {

@@ -116,7 +116,7 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
 
     /** Decodes a function up to an address; unknown if that cannot be done. */
     private static Answer decode(ElfFile elf, long start, long vaddr, Capstone disassembler) {
-        Bytes code = elf.bytesAt(start, (int) (vaddr - start)).orElse(null);
+        Bytes code = elf.bytesAt(start, vaddr - start).orElse(null);
         if (code == null) {
             return Answer.UNKNOWN;
         }
