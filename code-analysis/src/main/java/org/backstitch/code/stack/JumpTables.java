@@ -74,8 +74,7 @@ final class JumpTables {
 
         /** The table without what turned out to be no entry. */
         Table without(int target) {
-            return new Table(
-                    targets.stream().filter(other -> other != target).toList(), isBounded);
+            return new Table(targets.stream().filter(other -> other != target).toList(), isBounded);
         }
     }
 
@@ -124,8 +123,7 @@ final class JumpTables {
             }
             targets[count++] = target;
         }
-        return new Table(
-                Arrays.stream(targets, 0, count).distinct().boxed().toList(), bound > 0 && bound == limit);
+        return new Table(Arrays.stream(targets, 0, count).distinct().boxed().toList(), bound > 0 && bound == limit);
     }
 
     private int limit(int table, int entrySize) {

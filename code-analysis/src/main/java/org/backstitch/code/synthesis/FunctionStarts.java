@@ -34,7 +34,7 @@ final class FunctionStarts {
     private static final int STT_FUNC = 2;
     private static final int STT_GNU_IFUNC = 10;
     private static final int ALIGNMENT = 16;
-    private static final int MOST_TRIES = 3;
+    private static final int MOST_TRIES = 2;
     private static final int ENDBR64 = 0xfa1e0ff3;
 
     /** How compilers and BOLT name parts of functions that they put elsewhere, as functions. */
@@ -195,14 +195,21 @@ final class FunctionStarts {
         return learned;
     }
 
-    /** Takes for functions what is aligned, and neither reached nor jumped to; returns whether there is such code. */
+    /**
+     * Takes for functions what is aligned, and neither reached nor jumped to: of code without a reached instruction in it the first such
+     * place, since the next may be in the same function. Returns whether there is such code.
+     */
     boolean guessRest(DecodedCode code, BitSet reached) {
         boolean learned = false;
         boolean separated = true;
+        boolean guessedBefore = false;
         for (int i = 0; i < code.size(); i = code.next(i)) {
             boolean padding = code.isPadding(i);
-            if (separated && !padding && !reached.get(i) && !code.isJumpedTo(i) && isLikely(code.place(i))) {
-                learned |= guess(code.place(i));
+            guessedBefore &= !reached.get(i);
+            boolean free = separated && !padding && !reached.get(i) && !guessedBefore;
+            if (free && !code.isJumpedTo(i) && isLikely(code.place(i)) && guess(code.place(i))) {
+                learned = true;
+                guessedBefore = true;
             }
             separated = padding && (separated || reached.get(i)) || endsPath(Effect.operation(code.control(i)));
         }
