@@ -78,7 +78,8 @@ class DecodingCodeReaderTest {
                 DecodingCodeReader making = new DecodingCodeReader(true);
                 DecodingCodeReader reading = new DecodingCodeReader(false)) {
             ElfFile elf = ElfFile.map(assemble(SOURCE.replaceAll("CFI .*\n", "")), arena);
-            assertEquals("call rsp+16", UnwindRule.toString(making.makeRules(elf).rule(0x1006)));
+            assertEquals(
+                    "call rsp+16", UnwindRule.toString(making.makeRules(elf).rule(0x1006)));
             assertEquals(UnwindRule.NONE, reading.makeRules(elf).rule(0x1006));
         }
     }
