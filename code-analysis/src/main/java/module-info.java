@@ -9,4 +9,5 @@ module org.backstitch.code {
     exports org.backstitch.code.stack;
     exports org.backstitch.code.synthesis;
     exports org.backstitch.code.verify;
+    exports org.backstitch.code.walk;
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.code.walk.DecodingCodeReader;
 import org.backstitch.dump.user.CoreDump;
 import org.backstitch.dump.user.CoreOptions;
 
@@ -21,6 +22,9 @@ public final class CoreCommand implements Subcommand {
                         "--sysroot, --symfs",
                         "DIR",
                         "Look every binary up under DIR; this system's own files are never used then.");
+        syntax.flag(
+                "--synthesize",
+                "Make rows from the code of files whose unwind tables do not cover it. Needs Capstone.");
         return ProcessArguments.addChoiceTo(ProcessArguments.addTo(syntax))
                 .example("backstitch core core.1234", "every thread's stack")
                 .example(
@@ -31,7 +35,15 @@ public final class CoreCommand implements Subcommand {
 
     @Override
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
+        try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments, "--synthesize")) {
+            print(arguments, reader, session);
+        }
+        return ExitStatus.DONE;
+    }
+
+    private static void print(Arguments arguments, DecodingCodeReader reader, Session session) throws IOException {
         CoreOptions options = CoreOptions.defaults()
+                .withCode(reader)
                 .withExe(arguments.input("--exe").orElse(null))
                 .withSysroot(arguments.directory("--sysroot").orElse(null));
         Path path = arguments.requiredInput("CORE");
@@ -46,6 +58,5 @@ public final class CoreCommand implements Subcommand {
             }
             ProcessArguments.sayMissing(core.missingFiles(), core.unusableFiles(), session);
         }
-        return ExitStatus.DONE;
     }
 }

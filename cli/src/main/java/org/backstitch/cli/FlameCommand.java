@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Optional;
 import org.backstitch.cli.flame.FlamePage;
 import org.backstitch.cli.output.Output;
+import org.backstitch.code.walk.DecodingCodeReader;
 import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFeatures;
@@ -28,7 +29,7 @@ public final class FlameCommand implements Subcommand {
                         "PERF_DATA",
                         "A recording by perf record; - reads one from standard input; without it, a bundled one is shown.")
                 .option("-o, --output", "FILE", "The page to write (flame.html).");
-        return RecordingArguments.addTo(syntax)
+        return RecordingArguments.addCodeTo(RecordingArguments.addTo(syntax))
                 .example("backstitch flame", "the bundled recording, as flame.html")
                 .example("backstitch flame perf.data", "your own")
                 .example("backstitch flame --symfs sysroot -o target.html perf.data", "recorded on another system");
@@ -36,8 +37,16 @@ public final class FlameCommand implements Subcommand {
 
     @Override
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
-        RecordingOptions options = RecordingArguments.options(arguments);
         Path page = arguments.path("--output").orElse(Path.of("flame.html"));
+        try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments)) {
+            draw(arguments, RecordingArguments.options(arguments, reader), page, session);
+        }
+        session.say("wrote " + page);
+        return ExitStatus.DONE;
+    }
+
+    private static void draw(Arguments arguments, RecordingOptions options, Path page, Session session)
+            throws IOException {
         Optional<Path> path = arguments.path("PERF_DATA");
         if (path.isPresent()) {
             draw(path.get(), options, null, page, session);
@@ -51,8 +60,6 @@ public final class FlameCommand implements Subcommand {
                 draw(demo.data(), theirs, demo.command(), page, session);
             }
         }
-        session.say("wrote " + page);
-        return ExitStatus.DONE;
     }
 
     /** Draws a recording; {@code title} is null where the recording itself is asked for one. */

@@ -6,13 +6,19 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.StringJoiner;
+import java.util.stream.Stream;
+import org.backstitch.code.capstone.CapstoneUnavailableException;
+import org.backstitch.code.walk.DecodingCodeReader;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
+import org.backstitch.recording.CallChecks;
 import org.backstitch.recording.Recording;
 import org.backstitch.recording.RecordingAccount;
 import org.backstitch.recording.RecordingOptions;
 import org.backstitch.recording.RecordingSummary;
+import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.deferred.JoinPolicy;
 import org.backstitch.unwind.deferred.StitchCounts;
@@ -21,6 +27,8 @@ import org.backstitch.unwind.deferred.StitchCounts;
 final class RecordingArguments {
     /** What messages call it. */
     static final String STANDARD_INPUT = "standard input";
+
+    private static final int MOST_SHOWN = 20;
 
     private RecordingArguments() {}
 
@@ -40,6 +48,41 @@ final class RecordingArguments {
                         "linux|rfc2017",
                         "Whose late user callchains the recording holds: Linux 6.19's (linux), or those of the RFC of 2017.")
                 .flag("--no-demangle", "C++ and Rust names as the linker knows them.");
+    }
+
+    /** Adds the options that have code read by a disassembler. */
+    static Syntax addCodeTo(Syntax syntax) {
+        return syntax.flag(
+                        "--synthesize",
+                        "Make rules from the code of files whose unwind tables do not cover it. Needs the library Capstone.")
+                .flag(
+                        "--check-calls",
+                        "Check that each return address follows a call, and count those that do not. Needs Capstone.");
+    }
+
+    /** What reads code for the walks of a recording as the options want it; the one who asks closes it. */
+    static DecodingCodeReader codeReader(Arguments arguments) throws UnusableInputException {
+        return codeReader(arguments, "--synthesize", "--check-calls");
+    }
+
+    /** The same, where only some options need it: then it is opened at once. {@code --synthesize} is always among them. */
+    static DecodingCodeReader codeReader(Arguments arguments, String... options) throws UnusableInputException {
+        Optional<String> wanted = Stream.of(options).filter(arguments::has).findFirst();
+        DecodingCodeReader reader = new DecodingCodeReader(arguments.has("--synthesize"));
+        try {
+            if (wanted.isPresent()) {
+                reader.open();
+            }
+        } catch (CapstoneUnavailableException e) {
+            throw new UnusableInputException(wanted.orElseThrow(), String.valueOf(e.getMessage()));
+        }
+        return reader;
+    }
+
+    /** The options as they were given; code is read by {@code reader}. */
+    static RecordingOptions options(Arguments arguments, CodeReader reader) throws UnusableInputException {
+        RecordingOptions options = options(arguments).withCode(reader);
+        return arguments.has("--check-calls") ? options.withCallsChecked() : options;
     }
 
     /** The options as they were given. */
@@ -90,6 +133,36 @@ final class RecordingArguments {
         return sums;
     }
 
+    private static void sayOrigins(RecordingSummary summary, Session session) {
+        if (!summary.origins().isEmpty()) {
+            StringJoiner origins = new StringJoiner(", ", "frames that no table gave: ", "");
+            summary.origins()
+                    .forEach((origin, count) ->
+                            origins.add(origin.label() + " " + String.format(Locale.ROOT, "%,d", count)));
+            session.say(origins.toString());
+        }
+    }
+
+    private static void sayCalls(CallChecks calls, Session session) {
+        if (calls.checked() + calls.unreadable() == 0) {
+            return;
+        }
+        session.say(String.format(
+                Locale.ROOT,
+                "%,d return addresses checked: %,d do not follow a call; %,d without code to look at",
+                calls.checked(),
+                calls.failed(),
+                calls.unreadable()));
+        int shown = 0;
+        for (Map.Entry<String, Long> place : calls.places().entrySet()) {
+            if (++shown > MOST_SHOWN) {
+                session.say("and so on");
+                break;
+            }
+            session.say(String.format(Locale.ROOT, "no call before %s (%,d times)", place.getKey(), place.getValue()));
+        }
+    }
+
     /** Says what came of a recording: the counts, then whatever was out of order. */
     static void summarize(RecordingAccount recording, long nanoseconds, Session session) {
         RecordingSummary summary = recording.summary();
@@ -106,6 +179,8 @@ final class RecordingArguments {
             stops.add(stop.getKey().label() + " " + String.format(Locale.ROOT, "%,d", stop.getValue()));
         }
         session.say(stops.toString());
+        sayOrigins(summary, session);
+        sayCalls(summary.calls(), session);
         StitchCounts stitches = summary.stitches();
         if (stitches.records() > 0 || stitches.lost() > 0) {
             session.say("deferred callchains: " + stitches);

@@ -39,6 +39,7 @@ final class Rehearsal {
                 List.of("tables", "--compiled", library)));
         if (isCapstoneInstalled()) {
             lines.add(List.of("verify", library));
+            lines.add(List.of("synthesize", library));
         }
         return lines;
     }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.backstitch.cli.output.Output;
+import org.backstitch.code.walk.DecodingCodeReader;
 import org.backstitch.perf.PerfStream;
 import org.backstitch.recording.BatchWorker;
 import org.backstitch.recording.Recording;
@@ -44,7 +45,7 @@ public final class ScriptCommand implements Subcommand {
                         "DIR",
                         "Keep that sample's user stack in a new directory, with the little of its files that unwinding reads: a case"
                                 + " for backstitch snapshot.");
-        return RecordingArguments.addTo(syntax)
+        return RecordingArguments.addCodeTo(RecordingArguments.addTo(syntax))
                 .example("backstitch script perf.data | less", "read it")
                 .example("backstitch script --format json --symfs sysroot perf.data", "for scripts; a system's files")
                 .example("perf record -g -o - program | backstitch script -", "while it runs")
@@ -56,7 +57,14 @@ public final class ScriptCommand implements Subcommand {
     @Override
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
         boolean json = arguments.choice("--format", "text", "json").equals("json");
-        RecordingOptions options = RecordingArguments.options(arguments);
+        try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments)) {
+            return run(arguments, RecordingArguments.options(arguments, reader), json, session);
+        }
+    }
+
+    private static ExitStatus run(Arguments arguments, RecordingOptions given, boolean json, Session session)
+            throws IOException {
+        RecordingOptions options = given;
         if (arguments.has("--no-merge-callchains")) {
             options = options.withoutMerging();
         }

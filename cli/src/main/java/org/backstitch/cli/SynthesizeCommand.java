@@ -43,6 +43,9 @@ public final class SynthesizeCommand implements Subcommand {
                         "OUT",
                         "Write also an ELF file with the rows as .eh_frame, like a file of debugging information.")
                 .flag(
+                        "--proved",
+                        "Only rows that hang on no call's return and on no guess, or that the way out confirms.")
+                .flag(
                         "--compare",
                         "Compare with the file's own table at each instruction: CFA, RBP and return address. Prints differences in"
                                 + " place of the rows.")
@@ -97,7 +100,7 @@ public final class SynthesizeCommand implements Subcommand {
             callFrameInfo(elf);
             reference = CfiUnwindInfo.of(elf).compile();
         }
-        Synthesis made = synthesize(elf, reference);
+        Synthesis made = synthesize(elf, reference, arguments.has("--proved"));
         Comparison comparison = made.comparison();
         if (comparison != null) {
             for (String difference : comparison.differences()) {
@@ -121,9 +124,9 @@ public final class SynthesizeCommand implements Subcommand {
         summarize(made, comparison, session);
     }
 
-    private static Synthesis synthesize(ElfFile elf, @Nullable UnwindInfo reference) {
+    private static Synthesis synthesize(ElfFile elf, @Nullable UnwindInfo reference, boolean onlyProved) {
         try (Capstone capstone = Capstone.open()) {
-            return Synthesizer.synthesize(elf, capstone, reference);
+            return Synthesizer.synthesize(elf, capstone, reference, onlyProved);
         }
     }
 
@@ -148,25 +151,34 @@ public final class SynthesizeCommand implements Subcommand {
     }
 
     private static void summarize(Synthesis made, @Nullable Comparison comparison, Session session) {
-        session.say("%d rows for %d of %d instructions reached (%.2f %%), %d in all; %d functions, %d not understood"
-                .formatted(
-                        made.rows(),
-                        made.covered(),
-                        made.reached(),
-                        made.reached() == 0 ? 0.0 : 100.0 * made.covered() / made.reached(),
-                        made.instructions(),
-                        made.functions(),
-                        made.refused()));
+        session.say(
+                "%d rows for %d of %d instructions reached (%.2f %%, proved for %.2f %%), %d in all; %d functions, %d not understood"
+                        .formatted(
+                                made.rows(),
+                                made.covered(),
+                                made.reached(),
+                                percent(made.covered(), made.reached()),
+                                percent(made.proved(), made.reached()),
+                                made.instructions(),
+                                made.functions(),
+                                made.refused()));
         if (comparison != null) {
             session.say(
-                    "compared: %d equal, %d of the same meaning, %d different, %d without a made row (%.3f %% agree); %d not reached"
+                    ("compared: %d equal, %d of the same meaning, %d different where proved, %d where not, %d of another kind, %d without a"
+                                    + " made row (%.3f %% agree); %d not reached")
                             .formatted(
                                     comparison.equal(),
                                     comparison.equivalent(),
                                     comparison.different(),
+                                    comparison.differentUnproved(),
+                                    comparison.foreign(),
                                     comparison.missing(),
                                     100 * comparison.share(),
                                     comparison.unreached()));
         }
+    }
+
+    private static double percent(int part, int whole) {
+        return whole == 0 ? 0 : 100.0 * part / whole;
     }
 }

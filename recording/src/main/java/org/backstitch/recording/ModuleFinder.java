@@ -33,7 +33,7 @@ final class ModuleFinder {
     private final RecordingOptions options;
     private final Arena arena;
     private final FileTree files;
-    private final ModuleRegistry registry = new ModuleRegistry();
+    private final ModuleRegistry registry;
     private final Map<String, String> recordedBuildIds = new ConcurrentHashMap<>();
     private final boolean sameKernel;
     private final ConcurrentHashMap<FileKey, Found> modules = new ConcurrentHashMap<>();
@@ -47,6 +47,7 @@ final class ModuleFinder {
 
     ModuleFinder(RecordingOptions options, Arena arena, PerfFile file) {
         this.options = options;
+        this.registry = new ModuleRegistry(options.code());
         this.arena = arena;
         Path symfs = options.symfs();
         this.files = symfs == null ? FileTree.host() : FileTree.under(symfs);

@@ -209,9 +209,7 @@ public final class Recording implements RecordingAccount, AutoCloseable {
             for (long offset : offsets) {
                 ResolvedSample sample = resolver.resolve(offset);
                 if (sample != null) {
-                    if (!sample.isLateRecord()) {
-                        summary.count(sample.size(), sample.userStop(), sample.deferral());
-                    }
+                    resolver.count(sample, summary);
                     worker.sample(sample);
                 }
             }

@@ -2,6 +2,7 @@ package org.backstitch.recording;
 
 import java.nio.file.Path;
 import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.deferred.JoinPolicy;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param demangle whether C++ and Rust names are demangled
  * @param mergeDeferred whether late user callchains are joined to the samples that asked for them
  * @param join how they find each other, and which records and flags mean so: those of Linux 6.19, or those of the RFC of 2017
+ * @param code reads the code of files where their unwind tables have no answer
+ * @param checkCalls whether it is asked of every return address if a call is in front of it
  */
 public record RecordingOptions(
         @Nullable Path symfs,
@@ -27,7 +30,9 @@ public record RecordingOptions(
         int threads,
         boolean demangle,
         boolean mergeDeferred,
-        JoinPolicy join) {
+        JoinPolicy join,
+        CodeReader code,
+        boolean checkCalls) {
     /** What perf bounds chains to: {@code kernel.perf_event_max_stack}. */
     public static final int DEFAULT_MAX_STACK = 127;
 
@@ -40,52 +45,83 @@ public record RecordingOptions(
     /** This system's files, chains as perf bounds them, all processors. */
     public static RecordingOptions defaults() {
         int threads = Runtime.getRuntime().availableProcessors();
-        return new RecordingOptions(null, null, null, null, DEFAULT_MAX_STACK, threads, true, true, JoinPolicy.COOKIE);
+        return new RecordingOptions(
+                null,
+                null,
+                null,
+                null,
+                DEFAULT_MAX_STACK,
+                threads,
+                true,
+                true,
+                JoinPolicy.COOKIE,
+                CodeReader.NONE,
+                false);
     }
 
     /** Looks every file of the recorded system up under a directory, and never uses this system's own. */
     public RecordingOptions withSymfs(@Nullable Path directory) {
         return new RecordingOptions(
-                directory, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join);
+                directory, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes the recorded system's vDSO from a file. */
     public RecordingOptions withVdso(@Nullable Path file) {
-        return new RecordingOptions(symfs, file, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, file, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes kernel symbols from a copy of the recorded boot's {@code /proc/kallsyms}. */
     public RecordingOptions withKallsyms(@Nullable Path file) {
-        return new RecordingOptions(symfs, vdso, file, vmlinux, maxStack, threads, demangle, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, vdso, file, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes kernel symbols from an ELF file of the recorded kernel. */
     public RecordingOptions withVmlinux(@Nullable Path file) {
-        return new RecordingOptions(symfs, vdso, kallsyms, file, maxStack, threads, demangle, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, file, maxStack, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Bounds chains to a number of frames; {@link Callchain#UNLIMITED} for no bound. */
     public RecordingOptions withMaxStack(int frames) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, frames, threads, demangle, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, frames, threads, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Unwinds with a number of threads. */
     public RecordingOptions withThreads(int count) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, count, demangle, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, count, demangle, mergeDeferred, join, code, checkCalls);
     }
 
     /** Leaves names as the linker knows them. */
     public RecordingOptions withoutDemangling() {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, false, mergeDeferred, join);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, false, mergeDeferred, join, code, checkCalls);
     }
 
     /** Takes late callchains for those of another ABI than that of Linux 6.19. */
     public RecordingOptions withJoin(JoinPolicy policy) {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, policy);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, policy, code, checkCalls);
     }
 
     /** Leaves samples that asked for a late callchain with their own part, and passes on the late records themselves. */
     public RecordingOptions withoutMerging() {
-        return new RecordingOptions(symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, false, join);
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, false, join, code, checkCalls);
+    }
+
+    /** Has code read where unwind tables have no answer. */
+    public RecordingOptions withCode(CodeReader reader) {
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, reader, checkCalls);
+    }
+
+    /** Has every return address of user callers checked for a call in front of it. */
+    public RecordingOptions withCallsChecked() {
+        return new RecordingOptions(
+                symfs, vdso, kallsyms, vmlinux, maxStack, threads, demangle, mergeDeferred, join, code, true);
     }
 }

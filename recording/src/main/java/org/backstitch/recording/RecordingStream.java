@@ -118,9 +118,7 @@ public final class RecordingStream implements RecordingAccount, AutoCloseable {
                 late = batch.late(i);
                 ResolvedSample sample = resolver.resolve(batch.offset(i));
                 if (sample != null) {
-                    if (!sample.isLateRecord()) {
-                        summary.count(sample.size(), sample.userStop(), sample.deferral());
-                    }
+                    resolver.count(sample, summary);
                     worker.sample(sample);
                 }
             }

@@ -2,7 +2,9 @@ package org.backstitch.recording;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.perf.PerfEvent;
@@ -15,7 +17,9 @@ import org.backstitch.perf.SampleCursor;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
+import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.FrameOrigin;
+import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.deferred.DeferredIndex;
@@ -52,6 +56,9 @@ final class SampleResolver {
     private final MemorySegment segment;
     private final ResolvedSample result = new ResolvedSample();
     private final Anomalies anomalies = new Anomalies();
+
+    /** What was found of return addresses in files, by module. */
+    private final Map<ElfModule, Map<Long, Boolean>> callSites = new HashMap<>();
 
     /** Whether kernel and user part are bounded each by itself, rather than together. */
     private final boolean separateParts;
@@ -289,6 +296,46 @@ final class SampleResolver {
             result.add(chain.pc(i), place, chain.isExact(i), origin.code());
         }
         result.userStop = chain.stop();
+    }
+
+    /** Adds the sample that was resolved last to a summary, unless it is a late record, which is none. */
+    void count(ResolvedSample sample, RecordingSummary summary) {
+        if (!sample.isLateRecord()) {
+            summary.count(sample.size(), sample.userStop(), sample.deferral());
+            summary.countOrigins(sample);
+            checkCalls(sample, summary.calls());
+        }
+    }
+
+    /** Checks each return address among the user frames, if that is wanted. */
+    private void checkCalls(ResolvedSample sample, CallChecks checks) {
+        if (!options.checkCalls()) {
+            return;
+        }
+        long when = history.isTimed() ? sample.time() : sample.offset;
+        AddressSpace space = history.space((int) sample.pid(), when, sample.offset);
+        for (int i = sample.kernelFrames; i < sample.size(); i++) {
+            if (!sample.isExact(i)) {
+                checkCall(space, sample.ip(i), checks);
+            }
+        }
+    }
+
+    private void checkCall(AddressSpace space, long ip, CallChecks checks) {
+        Mapping mapping = space.find(ip - 1);
+        ElfModule module = mapping == null ? null : mapping.module();
+        if (mapping == null || module == null) {
+            checks.skip();
+            return;
+        }
+        long vaddr = mapping.vaddr(ip);
+        boolean follows =
+                callSites.computeIfAbsent(module, _ -> new HashMap<>()).computeIfAbsent(vaddr, module::isReturnAddress);
+        if (follows) {
+            checks.pass();
+        } else {
+            checks.fail(module.name() + "+" + Long.toHexString(vaddr));
+        }
     }
 
     private void readRegisters() {

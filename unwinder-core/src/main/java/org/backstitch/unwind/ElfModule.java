@@ -9,6 +9,8 @@ import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfSegment;
 import org.backstitch.unwind.table.CfiUnwindInfo;
 import org.backstitch.unwind.table.UnwindInfo;
+import org.backstitch.unwind.table.UnwindRule;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An ELF file as an unwinder needs it: its rules, and its code to prove that return addresses follow calls.
@@ -25,20 +27,24 @@ public final class ElfModule {
     private final String name;
     private final ElfFile elf;
     private final UnwindInfo rules;
+    private final CodeReader code;
+    private volatile @Nullable UnwindInfo madeRules;
     private final long tag;
 
     /**
+     * @param code is asked where the rules have no answer
      * @param id tells modules apart; 0 where the registry has run out of numbers
      */
-    ElfModule(String name, ElfFile elf, UnwindInfo rules, int id) {
+    ElfModule(String name, ElfFile elf, UnwindInfo rules, CodeReader code, int id) {
         this.name = name;
         this.elf = elf;
         this.rules = rules;
+        this.code = code;
         this.tag = (long) id << VADDR_BITS;
     }
 
-    static ElfModule of(String name, ElfFile elf, int id) {
-        return new ElfModule(name, elf, CfiUnwindInfo.of(elf), id);
+    static ElfModule of(String name, ElfFile elf, CodeReader code, int id) {
+        return new ElfModule(name, elf, CfiUnwindInfo.of(elf), code, id);
     }
 
     /** The file's name, for people. */
@@ -54,6 +60,21 @@ public final class ElfModule {
     /** The file's rules, by vaddr. */
     public UnwindInfo rules() {
         return rules;
+    }
+
+    /** Rules made from the file's code, for where {@link #rules} cover nothing; none where nobody makes any. */
+    UnwindInfo madeRules() {
+        UnwindInfo made = madeRules;
+        if (made == null) {
+            synchronized (this) {
+                made = madeRules;
+                if (made == null) {
+                    made = code.makeRules(elf);
+                    madeRules = made;
+                }
+            }
+        }
+        return made;
     }
 
     /** The file's build id, if it has one. */
@@ -105,10 +126,14 @@ public final class ElfModule {
     }
 
     /**
-     * Whether the bytes before a vaddr are a call instruction: {@code call rel32} or {@code call r/m64} in any of its forms. Where the
-     * file does not hold the bytes, nothing is proved.
+     * Whether the bytes before a vaddr are a call instruction: {@code call rel32} or {@code call r/m64} in any of its forms; by decoding
+     * them, where somebody can. Where the file does not hold the bytes, nothing is proved.
      */
     public boolean followsCall(long vaddr) {
+        CodeReader.Answer answer = code.followsCall(elf, vaddr);
+        if (answer != CodeReader.Answer.UNKNOWN) {
+            return answer == CodeReader.Answer.YES;
+        }
         for (int length = CallSites.LONGEST; length >= CallSites.SHORTEST; length--) {
             Optional<Bytes> before = elf.bytesAt(vaddr - length, length);
             if (before.isPresent()) {
@@ -116,6 +141,15 @@ public final class ElfModule {
             }
         }
         return false;
+    }
+
+    /** Whether a vaddr follows a call, or is where signal handlers return to, by the file's own table. */
+    public boolean isReturnAddress(long vaddr) {
+        return followsCall(vaddr) || UnwindRule.callerIsExact(rules.rule(vaddr - 1)) || isSignalReturn(vaddr);
+    }
+
+    private boolean isSignalReturn(long vaddr) {
+        return elf.bytesAt(vaddr, Long.BYTES).map(CallSites::isSignalReturn).orElse(false);
     }
 
     /** Whether the bytes before a vaddr are a {@code syscall} instruction. Where the file does not hold them, nothing is proved. */

@@ -37,7 +37,7 @@ final class FullWalk {
 
     /** Walks the stack that {@link #steps} has begun with. */
     void walk() {
-        steps.restart();
+        steps.restart(true);
         Callchain chain = steps.chain();
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();

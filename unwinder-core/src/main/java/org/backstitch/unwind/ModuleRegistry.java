@@ -14,9 +14,17 @@ public final class ModuleRegistry {
     private static final int MAX_NUMBERED = 0xffff;
 
     private final AtomicInteger last = new AtomicInteger();
+    private final CodeReader code;
 
     /** A registry that has made no module yet. */
-    public ModuleRegistry() {}
+    public ModuleRegistry() {
+        this(CodeReader.NONE);
+    }
+
+    /** A registry of modules whose code is read where their rules have no answer. */
+    public ModuleRegistry(CodeReader code) {
+        this.code = code;
+    }
 
     /**
      * A module for a file, unwound by the call frame information in it.
@@ -25,12 +33,12 @@ public final class ModuleRegistry {
      * @param elf must stay mapped as long as the module is used
      */
     public ElfModule module(String name, ElfFile elf) {
-        return ElfModule.of(name, elf, nextId());
+        return ElfModule.of(name, elf, code, nextId());
     }
 
     /** A module for a file, unwound by rules from elsewhere: synthesized ones, or those of a separate debug file. */
     public ElfModule module(String name, ElfFile elf, UnwindInfo rules) {
-        return new ElfModule(name, elf, rules, nextId());
+        return new ElfModule(name, elf, rules, code, nextId());
     }
 
     /** The next number; 0, which keeps a module out of caches, when 65,535 have been given. */

@@ -32,7 +32,7 @@ final class PlainWalk {
      * @return false if a rule wanted a register that this walk does not recover: then the chain is to be made by {@link FullWalk}
      */
     boolean walk() {
-        steps.restart();
+        steps.restart(false);
         Callchain chain = steps.chain();
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();

@@ -32,6 +32,7 @@ final class UserSteps {
     private StackDump stack = new StackDump();
     private Callchain chain = new Callchain();
     private @Nullable Mapping mapping;
+    private boolean full;
 
     // What find found.
     private long rule;
@@ -51,8 +52,13 @@ final class UserSteps {
         frameStep.begin(addressSpace, dump, memory);
     }
 
-    /** Begins the walk, or begins it again: the chain is empty, and {@link #frame} the one that the stack starts with. */
-    void restart() {
+    /**
+     * Begins the walk, or begins it again: the chain is empty, and {@link #frame} the one that the stack starts with.
+     *
+     * @param allRegisters whether more than RIP, RSP and RBP are recovered
+     */
+    void restart(boolean allRegisters) {
+        full = allRegisters;
         chain.clear();
         cycles.begin();
         frameStep.restart(start);
@@ -159,6 +165,10 @@ final class UserSteps {
                     RuleDictionary dictionary = rules.dictionary();
                     return step(dictionary.rule(number), dictionary.saved(number), dictionary.side(number));
                 }
+                UnwindInfo made = madeRules();
+                if (made != null) {
+                    return stepByMadeRule(made, calleePc, calleeSp);
+                }
                 if (!stepWithoutRule()) {
                     StopReason failure = frameStep.failure();
                     return end(failure == StopReason.NONE ? StopReason.NO_UNWIND_INFO : failure);
@@ -176,6 +186,12 @@ final class UserSteps {
                 }
             }
         }
+        return hasProgressed(calleePc, calleeSp);
+    }
+
+    /** Whether the step that was made from a pc and RSP led to a caller; if not, the chain has ended. */
+    private boolean hasProgressed(long calleePc, long calleeSp) {
+        Registers frame = frameStep.frame();
         if (frame.pc() == 0 && !frameStep.isExact()) { // where it is exact, something was called that is not there
             return end(StopReason.END_OF_STACK);
         }
@@ -209,6 +225,43 @@ final class UserSteps {
         }
         long vaddr = mapping.vaddr(frameStep.frame().pc());
         return module.followsSystemCall(vaddr) && module.rules().find(vaddr - 1) != 0 ? module.rules() : null;
+    }
+
+    /** The rules made from the code of the module at the current frame, if they have one for its pc. */
+    private @Nullable UnwindInfo madeRules() {
+        long lookupPc = lookupPc();
+        ElfModule module = moduleAt(lookupPc);
+        if (module == null || mapping == null) {
+            return null;
+        }
+        UnwindInfo made = module.madeRules();
+        return made.find(mapping.vaddr(lookupPc)) == 0 ? null : made;
+    }
+
+    private long lookupPc() {
+        long pc = frameStep.frame().pc();
+        return chain.isExact(chain.size - 1) ? pc : pc - 1;
+    }
+
+    private boolean stepByMadeRule(UnwindInfo made, long calleePc, long calleeSp) {
+        int number = mapping == null ? 0 : made.find(mapping.vaddr(lookupPc()));
+        RuleDictionary dictionary = made.dictionary();
+        long word = dictionary.rule(number);
+        if (UnwindRule.kind(word) == UnwindRule.END) {
+            return end(StopReason.END_OF_STACK);
+        }
+        UnwindRow row = full || UnwindRule.kind(word) == UnwindRule.SIDE ? dictionary.side(number) : null;
+        if (!frameStep.step(word, dictionary.saved(number), row)) {
+            return end(frameStep.failure());
+        }
+        if (frameStep.reliedOnLeftOver() && !isReturnAddress(frameStep.frame().pc())) {
+            return end(StopReason.BAD_UNWIND_INFO);
+        }
+        boolean progressed = hasProgressed(calleePc, calleeSp);
+        if (progressed) {
+            chain.markNext(false, FrameOrigin.SYNTHESIZED);
+        }
+        return progressed;
     }
 
     /**
@@ -268,9 +321,7 @@ final class UserSteps {
         }
         ElfModule module = text.module();
         if (module != null) {
-            long vaddr = text.vaddr(address);
-            if (module.followsCall(vaddr)
-                    || UnwindRule.callerIsExact(module.rules().rule(vaddr - 1))) {
+            if (module.isReturnAddress(text.vaddr(address))) {
                 return true;
             }
         }

@@ -22,13 +22,21 @@ public final class DecodedCode {
     private long[] words;
     private int[] places;
     private int count;
-    private final long[] targets;
+    private long[] targets;
+
+    /** The targets of direct jumps alone. */
+    private long[] jumpedTo;
+
     private final BitSet called = new BitSet();
     private int undecoded;
+
+    /** How often code was decoded again: cuts of the same reading have the same indexes. */
+    private final int reading;
 
     private DecodedCode(ModuleCode module, Regions regions, Capstone capstone) {
         this.module = module;
         this.regions = regions;
+        reading = 0;
         long bytes = 0;
         for (int region = 0; region < regions.size(); region++) {
             bytes += regions.end(region) - regions.start(region);
@@ -44,8 +52,177 @@ public final class DecodedCode {
             decode(region, capstone, decoder);
         }
         regionFirst[regions.size()] = count;
-        targets = new long[(count >>> 6) + 1];
+        targets = new long[0];
+        jumpedTo = targets;
         resolve();
+    }
+
+    /** The same code in other regions. */
+    private DecodedCode(DecodedCode that, Regions regions, Capstone capstone) {
+        module = that.module;
+        this.regions = regions;
+        words = that.words;
+        places = that.places;
+        count = that.count;
+        undecoded = that.undecoded;
+        targets = that.targets;
+        jumpedTo = that.jumpedTo;
+        int[] astray = that.startsAstray(regions);
+        reading = that.reading + (astray.length > 0 ? 1 : 0);
+        if (astray.length > 0) {
+            decodeAgain(that, astray, capstone);
+        }
+        regionFirst = new int[regions.size() + 1];
+        int at = 0;
+        for (int region = 0; region < regions.size(); region++) {
+            while (at < count && places[at] < regions.start(region)) {
+                at++;
+            }
+            regionFirst[region] = at;
+        }
+        regionFirst[regions.size()] = count;
+        if (astray.length > 0) {
+            resolve();
+        } else {
+            findCalled();
+        }
+    }
+
+    /**
+     * This code, cut into other regions; both must cover the same bytes. Nothing is decoded again but where a region begins in the middle
+     * of what was an instruction, up to where both readings meet; what is known of calls stays. This object must not be used any more:
+     * its arrays go on.
+     */
+    public DecodedCode cut(Regions into, Capstone capstone) {
+        return new DecodedCode(this, into, capstone);
+    }
+
+    /** A set of instructions of an earlier cut, by their indexes here. */
+    public BitSet carry(BitSet instructions, DecodedCode from) {
+        if (reading == from.reading) {
+            return (BitSet) instructions.clone();
+        }
+        BitSet carried = new BitSet();
+        int at = 0;
+        for (int i = instructions.nextSetBit(0); i >= 0; i = instructions.nextSetBit(i + 1)) {
+            while (at < count && places[at] < from.places[i]) {
+                at++;
+            }
+            if (at < count && places[at] == from.places[i]) {
+                carried.set(at);
+            }
+        }
+        return carried;
+    }
+
+    /** The starts of regions that are in the middle of instructions, in order. */
+    private int[] startsAstray(Regions others) {
+        int[] found = new int[16];
+        int size = 0;
+        int at = 0;
+        for (int region = 0; region < others.size(); region++) {
+            int start = others.start(region);
+            while (at < count && places[at] < start) {
+                at++;
+            }
+            if (at < count
+                    && places[at] != start
+                    && at > 0
+                    && places[at - 1] + Effect.length(words[firstWord(at - 1)]) > start) {
+                if (size == found.length) {
+                    found = Arrays.copyOf(found, 2 * size);
+                }
+                found[size++] = start;
+            }
+        }
+        return Arrays.copyOf(found, size);
+    }
+
+    /** The first word of the instruction that a word is of. */
+    private int firstWord(int index) {
+        return index > 0 && places[index - 1] == places[index] ? index - 1 : index;
+    }
+
+    private void decodeAgain(DecodedCode that, int[] starts, Capstone capstone) {
+        int old = that.count;
+        words = new long[old + 64];
+        places = new int[old + 64];
+        count = 0;
+        EffectDecoder decoder = new EffectDecoder(module.base(), module.isKernel());
+        int from = 0;
+        for (int i = 0; i < starts.length; i++) {
+            int start = starts[i];
+            int limit = i + 1 < starts.length ? starts[i + 1] : Integer.MAX_VALUE;
+            while (from < old && that.places[from] + Effect.length(that.words[from]) <= start) {
+                copy(that, from++);
+            }
+            if (from < old && that.places[from] < start) {
+                for (int place = that.places[from]; place < start; place++) {
+                    add(place, Effect.withLength(Effect.UNDECODED, 1));
+                    undecoded++;
+                }
+            }
+            from = meet(that, from, start, limit, capstone, decoder);
+        }
+        while (from < old) {
+            copy(that, from++);
+        }
+    }
+
+    /** Decodes from a place on until an instruction of the old reading begins there too; returns that, by its index. */
+    private int meet(DecodedCode that, int from, int start, int limit, Capstone capstone, EffectDecoder decoder) {
+        ModuleCode.Part part = module.partAt(start);
+        if (part == null) {
+            return from;
+        }
+        int end = Math.min(limit, part.end());
+        int next = from;
+        int place = start;
+        while (place < end) {
+            while (next < that.count && that.places[next] < place) {
+                next++;
+            }
+            if (next < that.count && that.places[next] == place) {
+                return next;
+            }
+            place = decodeOne(part, place, end, capstone, decoder);
+        }
+        while (next < that.count && that.places[next] < place) {
+            next++;
+        }
+        return next;
+    }
+
+    private int decodeOne(ModuleCode.Part part, int place, int end, Capstone capstone, EffectDecoder decoder) {
+        MemorySegment code = part.code();
+        capstone.start(code.asSlice(place - part.place(), end - place), place);
+        if (!capstone.next()) {
+            return place + addUndecoded(code, place - part.place(), place, end);
+        }
+        decoder.decode(capstone.instruction());
+        for (int i = 0; i < decoder.count; i++) {
+            add(place, decoder.words[i]);
+        }
+        return (int) capstone.position();
+    }
+
+    /** Takes a word over, with its target as a place again. */
+    private void copy(DecodedCode that, int index) {
+        long word = that.words[index];
+        if (hasTarget(word)) {
+            int target = Effect.n(word);
+            word = withNumber(word, target >= 0 ? that.places[target] : ~target);
+        }
+        add(that.places[index], word);
+    }
+
+    private static boolean hasTarget(long word) {
+        int operation = Effect.operation(word);
+        return operation == Effect.JUMP || operation == Effect.BRANCH || operation == Effect.CALL;
+    }
+
+    private static long withNumber(long word, int n) {
+        return word & 0xffff_ffffL | (long) n << 32;
     }
 
     /** Decodes all regions of a module. */
@@ -102,17 +279,26 @@ public final class DecodedCode {
     }
 
     private void resolve() {
+        targets = new long[(count >>> 6) + 1];
         for (int i = 0; i < count; i++) {
-            int operation = Effect.operation(words[i]);
-            if (operation == Effect.JUMP || operation == Effect.BRANCH || operation == Effect.CALL) {
+            if (hasTarget(words[i])) {
                 int place = Effect.n(words[i]);
                 int target = find(place);
-                words[i] = words[i] & 0xffff_ffffL | (long) (target < 0 ? ~Math.max(place, 0) : target) << 32;
-                if (target >= 0 && operation != Effect.CALL) {
+                words[i] = withNumber(words[i], target < 0 ? ~Math.max(place, 0) : target);
+                if (target >= 0 && Effect.operation(words[i]) != Effect.CALL) {
                     setTarget(target);
-                } else if (target >= 0 && target == regionFirst[regionOf(target)]) {
-                    called.set(regionOf(target));
                 }
+            }
+        }
+        jumpedTo = targets.clone();
+        findCalled();
+    }
+
+    private void findCalled() {
+        for (int i = 0; i < count; i++) {
+            int target = Effect.operation(words[i]) == Effect.CALL ? Effect.n(words[i]) : -1;
+            if (target >= 0 && target == regionFirst[regionOf(target)]) {
+                called.set(regionOf(target));
             }
         }
     }
@@ -164,6 +350,15 @@ public final class DecodedCode {
         words[index] = word;
     }
 
+    /** Takes back that calls in a region were found not to return. */
+    void forgetRefutations(int region) {
+        for (int i = regionFirst[region]; i < regionFirst[region + 1]; i++) {
+            if ((words[i] & Effect.DECIDED) != 0 && Effect.width(words[i]) == Returns.NEVER) {
+                words[i] = Effect.withWidth(words[i] & ~(0x7fL << 20 | Effect.DECIDED), 0);
+            }
+        }
+    }
+
     /** The place of an instruction. */
     public int place(int instruction) {
         return places[instruction];
@@ -196,7 +391,12 @@ public final class DecodedCode {
         return at > regionFirst[region] && places[at - 1] == place ? at - 1 : at;
     }
 
-    /** Whether a jump goes to an instruction. */
+    /** Whether a direct jump goes to an instruction. */
+    public boolean isJumpedTo(int instruction) {
+        return (jumpedTo[instruction >>> 6] >>> instruction & 1) != 0;
+    }
+
+    /** Whether a jump goes to an instruction, or paths meet there. */
     public boolean isTarget(int instruction) {
         return (targets[instruction >>> 6] >>> instruction & 1) != 0;
     }
@@ -208,6 +408,22 @@ public final class DecodedCode {
     /** Whether some instruction calls the start of a region. */
     public boolean isCalled(int region) {
         return called.get(region);
+    }
+
+    /**
+     * Whether padding begins at an instruction that separates functions: it ends with the region, or at an aligned address. Compilers also align the heads of
+     * loops, but those are jumped to.
+     */
+    public boolean isPaddingBeforeFunction(int instruction, int alignment) {
+        if (instruction >= count || !isPadding(instruction)) {
+            return false;
+        }
+        int limit = regionFirst[regionOf(instruction) + 1];
+        int next = instruction;
+        while (next < limit && isPadding(next) && !isJumpedTo(next)) {
+            next = next(next);
+        }
+        return next == limit || !isJumpedTo(next) && module.addressOf(places[next]) % alignment == 0;
     }
 
     /** Whether an instruction only takes room, or traps what should not come there. */

@@ -13,6 +13,7 @@ package org.backstitch.code.stack;
  *   <tr><td>27</td><td>{@link #MORE}</td></tr>
  *   <tr><td>28</td><td>{@link #PADDING}</td></tr>
  *   <tr><td>29</td><td>{@link #LOCK}</td></tr>
+ *   <tr><td>30</td><td>{@link #DECIDED}</td></tr>
  *   <tr><td>32–63</td><td>a signed number: displacement, immediate, target in the module's space, or mask of registers</td></tr>
  * </table>
  *
@@ -21,7 +22,7 @@ package org.backstitch.code.stack;
 public final class Effect {
     /** Nothing that matters. */
     public static final int NONE = 0;
-    /** The registers of the mask n get values that have nothing to do with the frame. */
+    /** The registers of the mask n get values that have nothing to do with the frame; if b is a register, a part of it. */
     public static final int SET = 1;
     /** a = b. */
     public static final int MOVE = 2;
@@ -110,6 +111,8 @@ public final class Effect {
     public static final long MORE = 1L << 27;
     /** The instruction does nothing but take room, or catch control where it must not come. */
     public static final long PADDING = 1L << 28;
+    /** Whether the call returns was found out by following what lies behind it. */
+    static final long DECIDED = 1L << 30;
     /** The instruction starts with a lock prefix, over which some code jumps. */
     public static final long LOCK = 1L << 29;
 
@@ -125,6 +128,11 @@ public final class Effect {
 
     static long withWidth(long word, int width) {
         return word | (long) (width & 0x7f) << 20;
+    }
+
+    /** A call's word that says for good whether it returns. */
+    static long withAnswer(long word, int answer) {
+        return withWidth(word & ~(0x7fL << 20), answer) | DECIDED;
     }
 
     static long withLength(long word, int length) {

@@ -54,6 +54,7 @@ final class EffectDecoder {
             case TEST, BT, PREFETCH, PREFETCHT0, PREFETCHT1, PREFETCHT2, PREFETCHNTA, PREFETCHW -> {}
             case MOV, MOVABS -> move(in);
             case MOVSXD -> moveExtended(in);
+            case MOVZX -> moveZeroExtended(in);
             case CDQE -> emit(Effect.of(Effect.EXTEND, X86_64.RAX, 0));
             case LEA -> loadAddress(in);
             case PUSH -> push(in);
@@ -157,6 +158,9 @@ final class EffectDecoder {
             long value = in.immediate(1);
             boolean known = whole ? isInt(value) : in.width(0) == 4 && value >= 0 && isInt(value);
             emit(known ? Effect.of(Effect.CONSTANT, target, (int) value) : setWord(target));
+        } else if (in.width(0) == 4 && in.kind(1) == Instruction.REGISTER && isGeneral(in.register(1))) {
+            // The lower half of another register: it may be the index of a jump table.
+            emit(Effect.of(Effect.SET, Effect.NO_REGISTER, in.register(1), 1 << target));
         } else if (whole && isWhole(in, 1)) {
             emit(Effect.of(Effect.MOVE, target, in.register(1), 0));
         } else if (whole && isSimpleMemory(in, 1)) {
@@ -192,6 +196,15 @@ final class EffectDecoder {
             emit(tableWord(Effect.LOAD_TABLE_32, in, 1, target));
         } else {
             set(target);
+        }
+    }
+
+    private void moveZeroExtended(Instruction in) {
+        int target = in.register(0);
+        if (in.width(0) >= 4 && isGeneral(target) && in.kind(1) == Instruction.REGISTER && isGeneral(in.register(1))) {
+            emit(Effect.of(Effect.SET, Effect.NO_REGISTER, in.register(1), 1 << target));
+        } else {
+            generic(in);
         }
     }
 

@@ -14,6 +14,11 @@ final class Frontier {
 
     private int[] leaders = new int[64];
     private int leaderCount;
+
+    /** Ways of control from leader to leader, as {@link #edges} gives them. */
+    private long[] edges = new long[64];
+
+    private int edgeCount;
     private final InstructionQueue strong;
     private final InstructionQueue weak;
 
@@ -29,6 +34,7 @@ final class Frontier {
             records[leaders[i]] = 0;
         }
         leaderCount = 0;
+        edgeCount = 0;
         pool.clear();
         strong.clear();
         weak.clear();
@@ -39,14 +45,43 @@ final class Frontier {
         return records[instruction];
     }
 
-    /** Adds an instruction that has no record yet, to be followed; {@code behind} is the call that it lies behind, or -1. */
-    void add(int instruction, StackState state, boolean assumed, int behind) {
+    /**
+     * Adds an instruction that has no record yet, to be followed.
+     *
+     * @param behind the call that it lies behind, or -1
+     * @param doubt the last call before it that may not return, or -1
+     */
+    void add(int instruction, StackState state, boolean assumed, int behind, int doubt) {
         if (leaderCount == leaders.length) {
             leaders = Arrays.copyOf(leaders, 2 * leaderCount);
         }
         leaders[leaderCount++] = instruction;
-        records[instruction] = pool.add(state, assumed, behind);
+        records[instruction] = pool.add(state, assumed, behind, doubt);
         (behind >= 0 ? weak : strong).add(instruction);
+    }
+
+    /** Says that control goes from one leader to another, perhaps by the return of a call that may not return. */
+    void connect(int from, int to, boolean doubtful) {
+        if (edgeCount == edges.length) {
+            edges = Arrays.copyOf(edges, 2 * edgeCount);
+        }
+        edges[edgeCount++] = (long) from << 32 | (long) to << 1 | (doubtful ? 1 : 0);
+    }
+
+    /**
+     * All ways between leaders, without repetition: the leader that control comes from in the upper half, in the lower one twice the one
+     * that it gets to, plus 1 if a call has to return for that.
+     */
+    long[] edges() {
+        Arrays.sort(edges, 0, edgeCount);
+        int kept = 0;
+        for (int i = 0; i < edgeCount; i++) {
+            if (kept == 0 || edges[kept - 1] != edges[i]) {
+                edges[kept++] = edges[i];
+            }
+        }
+        edgeCount = kept;
+        return Arrays.copyOf(edges, kept);
     }
 
     /** Says that an instruction has to be followed again. */

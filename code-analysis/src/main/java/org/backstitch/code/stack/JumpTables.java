@@ -1,17 +1,22 @@
 package org.backstitch.code.stack;
 
 import java.util.Arrays;
+import java.util.List;
 import org.backstitch.bytes.Bytes;
 
 /**
  * Reads the tables that indirect jumps take their targets from.
  *
  * <p>A table's length is nowhere written. It ends at the bound that the index was compared with, where the comparison is found; before the
- * next place that the code takes the address of; and before the first entry that does not lead to an instruction of the same function.
+ * next place that the code takes the address of; before the first entry that does not lead to an instruction; and, where the bound is not
+ * found, before several that lead out of the function.
  */
 final class JumpTables {
     /** How far back from a jump its comparison is looked for, in words. */
     private static final int LOOK_BACK = 32;
+
+    /** So many entries in a row that lead to other functions end a table. */
+    private static final int MOST_STRANGERS = 16;
 
     private static final int MOST_ENTRIES = 1 << 14;
 
@@ -48,19 +53,46 @@ final class JumpTables {
     }
 
     /**
-     * The instructions that a jump can go to by a table; empty where it cannot be read.
+     * What was read of a table.
+     *
+     * @param targets instructions, each once, in the order of the entries
+     * @param isBounded whether the number of entries is known
+     */
+    record Table(List<Integer> targets, boolean isBounded) {
+        /** Copies the list. */
+        Table {
+            targets = List.copyOf(targets);
+        }
+
+        int size() {
+            return targets.size();
+        }
+
+        int target(int index) {
+            return targets.get(index);
+        }
+
+        /** The table without what turned out to be no entry. */
+        Table without(int target) {
+            return new Table(targets.stream().filter(other -> other != target).toList(), isBounded);
+        }
+    }
+
+    /**
+     * The instructions that a jump can go to by a table; none where it cannot be read.
      *
      * @param jump the instruction
      * @param kind {@link Value#TABLE_TARGET} or {@link Value#TABLE_POINTER}
      * @param table the table's place
      */
-    int[] targets(int jump, int kind, int table) {
+    Table read(int jump, int kind, int table) {
         int entrySize = kind == Value.TABLE_TARGET ? 4 : 8;
         int limit = limit(table, entrySize);
         int bound = bound(jump);
         limit = bound > 0 ? Math.min(limit, bound) : limit;
         int[] targets = new int[Math.min(limit, 256)];
         int count = 0;
+        int strangers = 0;
         Bytes bytes = kind == Value.TABLE_TARGET ? code.module().bytesFrom(table) : null;
         for (int entry = 0; entry < limit; entry++) {
             int at = table + entry * entrySize;
@@ -73,17 +105,25 @@ final class JumpTables {
                 place = ModuleCode.NOWHERE;
             }
             int target = code.find(place);
-            if (target < 0 || !belongs(jump, target)) {
+            if (target < 0) {
                 break;
             }
+            // An entry may also lead to a part of the function that was put behind another one; but where the end is
+            // not known, that
+            // is more likely another function's table.
+            if (bound <= 0 && !belongs(jump, target)) {
+                if (++strangers == MOST_STRANGERS) {
+                    break;
+                }
+                continue;
+            }
+            strangers = 0;
             if (count == targets.length) {
                 targets = Arrays.copyOf(targets, 2 * count);
             }
             targets[count++] = target;
         }
-        int[] distinct = Arrays.copyOf(targets, count);
-        Arrays.sort(distinct);
-        return Arrays.stream(distinct).distinct().toArray();
+        return new Table(Arrays.stream(targets, 0, count).distinct().boxed().toList(), bound > 0 && bound == limit);
     }
 
     private int limit(int table, int entrySize) {
@@ -116,6 +156,11 @@ final class JumpTables {
                 }
                 case Effect.MOVE -> {
                     if (Effect.a(word) == index) {
+                        index = Effect.b(word);
+                    }
+                }
+                case Effect.SET -> {
+                    if (index >= 0 && Effect.n(word) == 1 << index && Effect.b(word) != Effect.NO_REGISTER) {
                         index = Effect.b(word);
                     }
                 }

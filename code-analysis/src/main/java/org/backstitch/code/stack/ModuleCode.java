@@ -6,7 +6,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.code.capstone.Capstone;
@@ -69,6 +71,7 @@ public final class ModuleCode {
     private final Part[] parts;
     private final Surroundings surroundings;
     private final long entry;
+    private final Map<String, Boolean> noReturnNames = new ConcurrentHashMap<>();
 
     ModuleCode(String source, long base, boolean kernel, List<Part> parts, Surroundings surroundings, long entry) {
         this.source = source;
@@ -217,7 +220,7 @@ public final class ModuleCode {
     }
 
     /** The 32-bit number at a place, if there is one. */
-    Optional<Integer> i32(int place) {
+    public Optional<Integer> i32(int place) {
         Bytes bytes = surroundings.bytesFrom(place);
         return bytes == null || bytes.size() < 4 ? Optional.empty() : Optional.of(bytes.i32(0));
     }
@@ -226,6 +229,12 @@ public final class ModuleCode {
     @Nullable
     Bytes bytesFrom(int place) {
         return surroundings.bytesFrom(place);
+    }
+
+    /** Whether what the pointer or stub at a place stands for is another module's function that is known by its name not to return. */
+    boolean isNoReturnImport(int place) {
+        String name = importAt(place);
+        return name != null && noReturnNames.computeIfAbsent(name, unknown -> NoReturnNames.contains(unknown, kernel));
     }
 
     /** The name of the function of another module that the pointer or stub at a place stands for; null for none. */

@@ -43,6 +43,9 @@ final class NoReturnNames {
             "g_assertion_message_cmpstr",
             "g_assertion_message_error");
 
+    /** Those that return, or not, by an argument; glibc's headers tell compilers where it is a constant. */
+    private static final Set<String> CONDITIONAL = Set.of("error", "error_at_line");
+
     private static final Set<String> KERNEL = Set.of(
             "__fortify_panic",
             "__fortify_report_fail",
@@ -90,6 +93,12 @@ final class NoReturnNames {
                     + "|3std7process(4exit|5abort)|13resume_unwind|14begin_panic|19panic_cannot_unwind).*");
 
     private NoReturnNames() {}
+
+    /** Whether it hangs on an argument if the function of a name returns. */
+    static boolean isConditional(String name) {
+        int at = name.indexOf('@');
+        return CONDITIONAL.contains(at < 0 ? name : name.substring(0, at));
+    }
 
     /** Whether the function of a name does not return. Versions of symbols are passed over. */
     static boolean contains(String name, boolean kernel) {

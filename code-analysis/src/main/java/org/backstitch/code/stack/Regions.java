@@ -75,16 +75,27 @@ public final class Regions {
      * state there.
      */
     public void forEachFunctionsFirst(IntConsumer consumer) {
-        for (int region = 0; region < size(); region++) {
-            if (functions[region]) {
-                consumer.accept(region);
-            }
-        }
+        forEachFunction(consumer);
         for (int region = 0; region < size(); region++) {
             if (!functions[region]) {
                 consumer.accept(region);
             }
         }
+    }
+
+    /** Gives the number of every function. */
+    public void forEachFunction(IntConsumer consumer) {
+        for (int region = 0; region < size(); region++) {
+            if (functions[region]) {
+                consumer.accept(region);
+            }
+        }
+    }
+
+    /** Whether a region is a function here and in {@code others}, from the same place to the same place. */
+    public boolean isSameFunction(int region, Regions others) {
+        int at = Arrays.binarySearch(others.starts, starts[region]);
+        return functions[region] && at >= 0 && others.functions[at] && others.ends[at] == ends[region];
     }
 
     /** How many there are. */

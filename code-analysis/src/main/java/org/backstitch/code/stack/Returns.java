@@ -24,22 +24,22 @@ final class Returns {
 
     private final DecodedCode code;
     private final ModuleCode module;
+    private final boolean exact;
     private final BitSet returning = new BitSet();
     private final BitSet surelyReturning = new BitSet();
 
     /** By what is called: how many calls end the code, and how many are followed by code that nothing else leads to. */
     private final Map<Integer, int[]> votes = new HashMap<>();
 
-    private final Map<Integer, Boolean> byName = new HashMap<>();
-
-    private Returns(DecodedCode code) {
+    Returns(DecodedCode code, boolean exact) {
+        this.exact = exact;
         this.code = code;
         this.module = code.module();
     }
 
     /** Decides for every call. */
-    static void decide(DecodedCode code) {
-        Returns returns = new Returns(code);
+    static void decide(DecodedCode code, boolean exact) {
+        Returns returns = new Returns(code, exact);
         returns.findReturningRegions();
         returns.vote();
         returns.mark();
@@ -68,10 +68,12 @@ final class Returns {
                         }
                     }
                     case Effect.JUMP, Effect.BRANCH -> {
-                        if (Effect.n(word) >= 0) {
-                            other = code.regionOf(Effect.n(word));
-                        } else if (!isNoReturnPlace(~Effect.n(word))) {
-                            returning.set(region);
+                        int target = Effect.n(word);
+                        if (target < code.first(region) || target >= end) {
+                            int place = destination(target);
+                            target = code.find(place);
+                            other = target < 0 ? -1 : code.regionOf(target);
+                            returning.set(region, returning.get(region) || target < 0 && !isNoReturnSlot(place));
                         }
                     }
                     default -> {
@@ -119,7 +121,7 @@ final class Returns {
                 int[] counts = votes.computeIfAbsent(callee, _ -> new int[2]);
                 if (next == end || Effect.operation(code.word(next)) == Effect.STOP) {
                     counts[0]++;
-                } else if (!code.isTarget(next) && !leadsToTarget(next, end)) {
+                } else if (!code.isJumpedTo(next) && !leadsToTarget(next, end)) {
                     counts[1]++;
                 }
             }
@@ -131,7 +133,7 @@ final class Returns {
         int next = instruction;
         while (next < end && code.isPadding(next)) {
             next = code.next(next);
-            if (next >= end || code.isTarget(next)) {
+            if (next >= end || code.isJumpedTo(next)) {
                 return true;
             }
         }
@@ -139,14 +141,9 @@ final class Returns {
     }
 
     /** What a word calls, as a key: the place of the pointer or of the code; {@link ModuleCode#NOWHERE} if it is no call that is known. */
-    private int callee(long word) {
+    int callee(long word) {
         return switch (Effect.operation(word)) {
-            case Effect.CALL -> {
-                int target = Effect.n(word);
-                int place = target >= 0 ? code.place(target) : ~target;
-                int slot = slotOfStub(place);
-                yield slot == ModuleCode.NOWHERE ? place : slot;
-            }
+            case Effect.CALL -> destination(Effect.n(word));
             case Effect.CALL_INDIRECT -> {
                 if (Effect.a(word) != Effect.IN_MODULE) {
                     yield ModuleCode.NOWHERE;
@@ -162,8 +159,8 @@ final class Returns {
         for (int i = 0; i < code.size(); i++) {
             long word = code.word(i);
             int callee = callee(word);
-            if (callee != ModuleCode.NOWHERE) {
-                code.setWord(i, Effect.withWidth(word, answer(callee)));
+            if (callee != ModuleCode.NOWHERE && (word & Effect.DECIDED) == 0) {
+                code.setWord(i, Effect.withWidth(word & ~(0x7fL << 20), answer(callee)));
             }
         }
     }
@@ -178,23 +175,37 @@ final class Returns {
         if (start && !returning.get(region)) {
             return NEVER;
         }
-        if (start && surelyReturning.get(region)) {
+        if (exact && start && surelyReturning.get(region)) {
             return ALWAYS;
         }
         int[] counts = votes.getOrDefault(callee, new int[2]);
         return counts[0] > 0 && 8 * counts[1] <= counts[0] ? NEVER : 0;
     }
 
-    private boolean isNoReturnSlot(int slot) {
-        return byName.computeIfAbsent(slot, place -> {
-            String name = module.importAt(place);
-            return name != null && NoReturnNames.contains(name, module.isKernel());
-        });
+    /** Whether compilers know of some calls of a function only that they do not return. */
+    boolean returnsSometimes(int callee) {
+        String name = module.importAt(callee);
+        return name != null && NoReturnNames.isConditional(name);
     }
 
-    private boolean isNoReturnPlace(int place) {
+    private boolean isNoReturnSlot(int slot) {
+        return module.isNoReturnImport(slot);
+    }
+
+    /**
+     * Where a direct call or jump gets to by way of stubs: the place of this module's function, or of the pointer to another's.
+     *
+     * @param target as words have it: an instruction, or the complement of a place
+     */
+    private int destination(int target) {
+        int place = target >= 0 ? code.place(target) : ~target;
         int slot = slotOfStub(place);
-        return isNoReturnSlot(slot == ModuleCode.NOWHERE ? place : slot);
+        if (slot == ModuleCode.NOWHERE) {
+            return place;
+        }
+        // A module also calls what it exports by its linkage table.
+        int own = module.pointerAt(slot);
+        return own == ModuleCode.NOWHERE ? slot : own;
     }
 
     /** The pointer that a stub of a linkage table jumps to; {@link ModuleCode#NOWHERE} if there is no stub at a place. */

@@ -1,7 +1,9 @@
 package org.backstitch.code.stack;
 
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +41,8 @@ public final class StackFlow {
     /** How often one place may change before it is taken for unknown: far above what any real loop needs. */
     private static final int MOST_VISITS = 64;
 
+    private static final int MOST_DOUBTS = 1000;
+
     private static final int MOST_RESTARTS = 200;
 
     private static final long RETURN_ADDRESS = Effect.of(Effect.PUSH_OTHER, Effect.NO_REGISTER, 8);
@@ -46,7 +50,12 @@ public final class StackFlow {
     private final DecodedCode code;
     private final LandingPads pads;
     private final JumpTables jumpTables;
-    private final Map<Integer, int[]> resolved = new HashMap<>();
+    private final Map<Integer, JumpTables.Table> resolved = new HashMap<>();
+
+    /** Entries of tables of unknown length: jump in the upper half, target in the lower; and their numbers. */
+    private final List<Long> entries = new ArrayList<>();
+
+    private final Map<Long, Integer> entryNumbers = new HashMap<>();
     private final StackState state = new StackState();
     private final StackState scratch = new StackState();
     private final StackState meeting = new StackState();
@@ -55,6 +64,18 @@ public final class StackFlow {
 
     private final Frontier frontier;
     private boolean assuming;
+
+    /** The leader that is followed or shown, and the call on whose return alone control gets there; -1 for none. */
+    private int leader = -1;
+
+    private int doubt = -1;
+    private boolean throughTable;
+    private boolean refuted;
+    private boolean settled = true;
+
+    /** For each doubt of the analysis the one that was there before. */
+    private final Map<Integer, Integer> earlierDoubts = new HashMap<>();
+
     private boolean restart;
     private int region;
     private int unresolvedJumps;
@@ -91,9 +112,23 @@ public final class StackFlow {
         }
     }
 
-    /** The instructions of a module, decoded and with its calls decided: what the constructor needs. */
-    public static DecodedCode prepare(DecodedCode code) {
-        Returns.decide(code);
+    /** Goes on with what an earlier one has reached, in the same code, cut into other regions. */
+    public void continueFrom(StackFlow that) {
+        reached.or(code.carry(that.reached, that.code));
+    }
+
+    /** All instructions that any analysis has reached so far. */
+    public BitSet reached() {
+        return (BitSet) reached.clone();
+    }
+
+    /**
+     * The instructions of a module, decoded and with its calls decided: what the constructor needs.
+     *
+     * @param exact whether regions are known to end where functions do: then a function returns that has a return instruction
+     */
+    public static DecodedCode prepare(DecodedCode code, boolean exact) {
+        Returns.decide(code, exact);
         Preserved.decide(code);
         return code;
     }
@@ -124,6 +159,7 @@ public final class StackFlow {
         int assumedBefore = assumedEntries;
         for (int restarts = 0; ; restarts++) {
             frontier.clear();
+            earlierDoubts.clear();
             assuming = false;
             restart = false;
             assumedEntries = assumedBefore;
@@ -141,11 +177,31 @@ public final class StackFlow {
         }
     }
 
+    /**
+     * While {@link #visit} shows an instruction: the last thing that has to be so for control to get there, a call's return or the entry of
+     * a table ({@link #isCall}); -1 if it is certain to.
+     */
+    int doubt() {
+        return doubt;
+    }
+
+    /** While {@link #visit} shows an instruction: the place where paths meet that leads to it. */
+    int leader() {
+        return leader;
+    }
+
+    /** The ways that the last analysis found. */
+    Frontier frontier() {
+        return frontier;
+    }
+
     /** Shows the state in front of every instruction that the last analysis reached, in the order of the code. */
     public void visit(Visitor visitor) {
-        for (int leader : frontier.leaders()) {
+        for (int shown : frontier.leaders()) {
+            leader = shown;
             int instruction = leader;
             int record = frontier.record(leader);
+            doubt = frontier.pool.doubt(record);
             boolean assumed = frontier.pool.isAssumed(record);
             frontier.pool.load(state, record);
             int end = code.first(code.regionOf(instruction) + 1);
@@ -204,6 +260,8 @@ public final class StackFlow {
     }
 
     private void enter() {
+        leader = -1;
+        doubt = -1;
         ModuleCode.Part stubs = LinkageTables.of(code, region);
         int first = code.first(region);
         int end = stubs == null ? Math.min(first + 1, code.first(region + 1)) : code.first(region + 1);
@@ -232,19 +290,23 @@ public final class StackFlow {
             decoded = Effect.operation(code.word(i)) != Effect.UNDECODED && (decoded || code.isTarget(i));
             if (decoded && !reached.get(i) && !code.isPadding(i) && assumptions.assume(i, builder)) {
                 assumedEntries++;
+                leader = -1;
+                doubt = -1;
                 lead(i, -1);
                 run();
             }
         }
     }
 
-    private void follow(int leader) {
+    private void follow(int from) {
+        leader = from;
         int record = frontier.record(leader);
         if (frontier.pool.visit(record) > MOST_VISITS) {
             state.forget();
             frontier.pool.save(state, record);
         }
         frontier.pool.load(state, record);
+        doubt = frontier.pool.doubt(record);
         int end = code.first(code.regionOf(leader) + 1);
         int instruction = leader;
         while (true) {
@@ -422,14 +484,22 @@ public final class StackFlow {
             }
             return;
         }
-        int[] targets = resolved.computeIfAbsent(instruction, at -> jumpTables.targets(at, kind, Value.offset(value)));
-        for (int target : targets) {
+        JumpTables.Table table =
+                resolved.computeIfAbsent(instruction, at -> jumpTables.read(at, kind, Value.offset(value)));
+        int certain = doubt;
+        for (int i = 0; i < table.size(); i++) {
+            int target = table.target(i);
             if (!code.isTarget(target)) {
                 code.setTarget(target);
                 restart |= reached.get(target) && frontier.record(target) == 0;
             }
+            // Where a table of unknown length ends, only its first entry is certain.
+            throughTable = !table.isBounded() && i > 0;
+            doubt = throughTable ? entryDoubt(instruction, target) : certain;
             jump(instruction, target);
         }
+        throughTable = false;
+        doubt = certain;
     }
 
     /**
@@ -439,23 +509,56 @@ public final class StackFlow {
      */
     private void lead(int target, int behind) {
         code.setTarget(target);
+        int because = behind >= 0 ? behind : doubt;
+        if (behind >= 0) {
+            earlierDoubts.putIfAbsent(behind, doubt);
+        }
         int record = frontier.record(target);
         if (record == 0) {
-            frontier.add(target, state, assuming, behind);
+            frontier.add(target, state, assuming, behind, because);
+            connect(target, behind);
             return;
         }
-        int call = frontier.pool.behind(record);
         if (assuming && !frontier.pool.isAssumed(record)) {
             return;
         }
-        if (call == behind || !disagrees(record)) {
-            join(record, target);
-        } else if (behind >= 0) {
-            neverReturns(behind);
-        } else {
+        int there = frontier.pool.doubt(record);
+        if (there == because || !disagrees(record)) {
+            join(record, target, because);
+            connect(target, behind);
+        } else if (because >= 0 && there < 0) {
+            restart |= refuteCauseOf(because) && behind < 0;
+        } else if (because < 0) {
             // What was taken to lie behind a call is another path's: the call does not return.
-            neverReturns(call);
+            if (refuteCauseOf(there)) {
+                restart = true;
+            } else {
+                frontier.pool.save(state, record);
+                frontier.pool.makeCertain(record);
+                frontier.again(target);
+            }
+        } else {
+            disagree(target, record, behind, because);
+        }
+    }
+
+    /** Two calls that may not return lead to the same place, with different frames: one that lies directly before it does not. */
+    private void disagree(int target, int record, int behind, int because) {
+        int call = frontier.pool.behind(record);
+        if (behind >= 0) {
+            refute(behind);
+        } else if (call >= 0) {
+            refute(call);
             restart = true;
+        } else {
+            join(record, target, because);
+            connect(target, behind);
+        }
+    }
+
+    private void connect(int target, int behind) {
+        if (leader >= 0) {
+            frontier.connect(leader, target, behind >= 0 || throughTable);
         }
     }
 
@@ -464,12 +567,77 @@ public final class StackFlow {
         return !meeting.agreesWith(state);
     }
 
-    private void neverReturns(int call) {
-        code.setWord(call, Effect.withWidth(code.word(call) & ~(0x7fL << 20), Returns.NEVER));
+    /** A doubt for each entry of a table of unknown length: numbers behind those of instructions. */
+    private int entryDoubt(int jump, int target) {
+        int number = code.size()
+                + entryNumbers.computeIfAbsent((long) jump << 32 | target, entry -> {
+                    entries.add(entry);
+                    return entries.size() - 1;
+                });
+        earlierDoubts.putIfAbsent(number, doubt);
+        return number;
     }
 
-    private void join(int record, int target) {
-        if (frontier.pool.join(state, record)) {
+    /** Whether a doubt was refuted since that was asked last. */
+    boolean hasRefuted() {
+        boolean was = refuted;
+        refuted = false;
+        return was;
+    }
+
+    /** Whether a doubt is about a call, not about the entry of a table. */
+    boolean isCall(int aDoubt) {
+        return aDoubt < code.size();
+    }
+
+    /**
+     * Whether it is known by now which calls return. Before, what contradicts a chain of doubts refutes none of them unless it is clear
+     * which.
+     */
+    public void settle(boolean settle) {
+        settled = settle;
+    }
+
+    /**
+     * Refutes what a contradiction speaks against: of the doubts that led there, a call with padding behind it, the first of them; else
+     * the entry of a table; else the last.
+     *
+     * @return false if that is not clear
+     */
+    boolean refuteCauseOf(int last) {
+        int padded = -1;
+        int entry = -1;
+        int length = 0;
+        for (int at = last; at >= 0 && length < MOST_DOUBTS; at = earlierDoubts.getOrDefault(at, -1)) {
+            length++;
+            if (!isCall(at)) {
+                entry = at;
+            } else if (at + 1 < code.size() && code.isPadding(at + 1)) {
+                padded = at;
+            }
+        }
+        int cause = padded >= 0 ? padded : entry >= 0 ? entry : last;
+        if (padded < 0 && length > 1 && !settled) {
+            return false;
+        }
+        refute(cause);
+        return true;
+    }
+
+    /** A doubt was right: a call does not return, or what was taken for an entry of a table is none. */
+    void refute(int aDoubt) {
+        refuted = true;
+        if (isCall(aDoubt)) {
+            code.setWord(aDoubt, Effect.withAnswer(code.word(aDoubt), Returns.NEVER));
+        } else {
+            long entry = entries.get(aDoubt - code.size());
+            resolved.computeIfPresent((int) (entry >> 32), (_, table) -> table.without((int) entry));
+        }
+    }
+
+    private void join(int record, int target, int because) {
+        boolean surer = because < 0 && frontier.pool.makeCertain(record);
+        if (frontier.pool.join(state, record) || surer) {
             frontier.again(target);
         }
     }

@@ -4,13 +4,14 @@ import java.util.Arrays;
 
 /**
  * The states at the places where paths meet, as records in one array: whether the state is only assumed, the call that it lies directly
- * behind (or -1), how often it was followed, then the state itself. Records are numbered from 1.
+ * behind (or -1), the call without whose return nothing leads there (or -1), how often it was followed, then the state itself. Records are numbered from 1.
  */
 final class StatePool {
     private static final int ASSUMED = 0;
     private static final int BEHIND = 1;
-    private static final int VISITS = 2;
-    private static final int STATE = 3;
+    private static final int DOUBT = 2;
+    private static final int VISITS = 3;
+    private static final int STATE = 4;
     private static final int SLOTS = STATE + StackState.REGISTERS;
     private static final int ADDRESSES = SLOTS + 1;
     private static final int VALUES = ADDRESSES + FrameSlots.MOST;
@@ -26,7 +27,7 @@ final class StatePool {
     }
 
     /** Adds a record and returns its number. */
-    int add(StackState state, boolean assumed, int behind) {
+    int add(StackState state, boolean assumed, int behind, int doubt) {
         count++;
         int at = count * STRIDE;
         if (at + STRIDE > pool.length) {
@@ -34,6 +35,7 @@ final class StatePool {
         }
         pool[at + ASSUMED] = assumed ? 1 : 0;
         pool[at + BEHIND] = behind;
+        pool[at + DOUBT] = doubt;
         pool[at + VISITS] = 0;
         save(state, count);
         return count;
@@ -46,6 +48,18 @@ final class StatePool {
     /** The word of the call that the record lies directly behind, or -1. */
     int behind(int record) {
         return (int) pool[record * STRIDE + BEHIND];
+    }
+
+    /** The word of the last call on the only way to the record that may not return, or -1 if there is another way. */
+    int doubt(int record) {
+        return (int) pool[record * STRIDE + DOUBT];
+    }
+
+    /** Says that something certain leads to the record; returns whether that is new. */
+    boolean makeCertain(int record) {
+        boolean doubted = doubt(record) >= 0;
+        pool[record * STRIDE + DOUBT] = -1;
+        return doubted;
     }
 
     /** Counts that the record is followed once more; returns how often that was. */

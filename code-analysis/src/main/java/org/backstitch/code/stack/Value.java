@@ -79,6 +79,12 @@ public final class Value {
         return kind == CFA || kind == ALIGNED;
     }
 
+    /** Whether it comes out of a table of the module's. */
+    static boolean isTable(long value) {
+        int kind = kind(value);
+        return kind == TABLE_ENTRY || kind == TABLE_TARGET || kind == TABLE_POINTER || kind == MODULE;
+    }
+
     /** Whether {@code register} must be preserved by a function (System V ABI x86-64 §3.2.1). RSP counts for itself. */
     public static boolean isCalleeSaved(int register) {
         return (CALLEE_SAVED >>> register & 1) != 0;

@@ -7,13 +7,22 @@ import java.util.List;
  *
  * @param equal the rows say the same in the same words
  * @param equivalent they count from other registers and come to the same, by what the code does
- * @param different they come to something else, or what the other row says could not be followed
+ * @param different they come to something else, and the made row is claimed to be proved
+ * @param differentUnproved they come to something else, and the made row is not claimed to be proved
+ * @param foreign the other row describes another context than the function's own frame, or something that could not be followed
  * @param missing reached, but no row was made
  * @param unreached nothing is known to lead there
- * @param differences addresses of some of the different ones, with both rows
+ * @param differences addresses of some of the different and foreign ones, with both rows
  */
 public record Comparison(
-        int equal, int equivalent, int different, int missing, int unreached, List<String> differences) {
+        int equal,
+        int equivalent,
+        int different,
+        int differentUnproved,
+        int foreign,
+        int missing,
+        int unreached,
+        List<String> differences) {
     /** Copies the list. */
     public Comparison {
         differences = List.copyOf(differences);
@@ -21,7 +30,8 @@ public record Comparison(
 
     /** The share of reached instructions whose rows come to the same; 1 if there are none. */
     public double share() {
-        long reached = (long) equal + equivalent + different + missing;
-        return reached == 0 ? 1 : (double) (equal + equivalent) / reached;
+        long agreeing = (long) equal + equivalent;
+        long reached = agreeing + different + differentUnproved + foreign + missing;
+        return reached == 0 ? 1 : (double) agreeing / reached;
     }
 }

@@ -28,7 +28,16 @@ final class FrameWriter {
     private static final int DW_CFA_DEF_CFA = 0x0c;
     private static final int DW_CFA_DEF_CFA_REGISTER = 0x0d;
     private static final int DW_CFA_DEF_CFA_OFFSET = 0x0e;
+    private static final int DW_CFA_DEF_CFA_EXPRESSION = 0x0f;
+    private static final int DW_CFA_EXPRESSION = 0x10;
     private static final int DW_CFA_OFFSET_EXTENDED_SF = 0x11;
+    private static final int DW_OP_DEREF = 0x06;
+    private static final int DW_OP_PLUS_UCONST = 0x23;
+    private static final int DW_OP_BREG0 = 0x70;
+
+    /** What the CIE says: every entry begins with it. */
+    private static final FrameRow INITIAL =
+            new FrameRow(new FrameRow.Cfa(RSP, INITIAL_OFFSET, false, 0), FrameRow.OUTERMOST.places());
 
     private final ElfFile elf;
     private final long sectionAddress;
@@ -66,12 +75,12 @@ final class FrameWriter {
             start = address;
             position = address;
             program.reset();
-            define(row, RSP, INITIAL_OFFSET, null);
+            define(row, INITIAL);
             rows++;
         } else if (!before.equals(row)) {
             advance(address - position);
             position = address;
-            define(row, before.base(), before.offset(), before);
+            define(row, before);
             rows++;
         }
         current = row;
@@ -127,26 +136,52 @@ final class FrameWriter {
         }
     }
 
-    private void define(FrameRow row, int base, int offset, @Nullable FrameRow before) {
-        if (row.base() != base && row.offset() != offset) {
-            program.write(DW_CFA_DEF_CFA);
-            uleb(program, row.base());
-            uleb(program, row.offset());
-        } else if (row.base() != base) {
-            program.write(DW_CFA_DEF_CFA_REGISTER);
-            uleb(program, row.base());
-        } else if (row.offset() != offset) {
-            program.write(DW_CFA_DEF_CFA_OFFSET);
-            uleb(program, row.offset());
+    private void define(FrameRow row, FrameRow before) {
+        FrameRow.Cfa cfa = row.cfa();
+        if (cfa == null) {
+            program.write(DW_CFA_UNDEFINED);
+            uleb(program, RIP);
+            return;
         }
+        if (before.cfa() == null) {
+            program.write(DW_CFA_RESTORE | RIP);
+        }
+        define(cfa, before.cfa());
         for (int i = 0; i < FrameRow.SAVED.size(); i++) {
             Place place = row.places().get(i);
-            boolean same = before == null
-                    ? place.kind() == FrameRow.Kind.SAME
-                    : place.equals(before.places().get(i));
-            if (!same) {
+            if (!place.equals(before.places().get(i))) {
                 define(FrameRow.SAVED.get(i), place);
             }
+        }
+    }
+
+    private void define(FrameRow.Cfa cfa, FrameRow.@Nullable Cfa before) {
+        if (cfa.equals(before)) {
+            return;
+        }
+        if (cfa.loaded()) {
+            ByteArrayOutputStream expression = new ByteArrayOutputStream();
+            expression.write(DW_OP_BREG0 + cfa.base());
+            sleb(expression, cfa.offset());
+            expression.write(DW_OP_DEREF);
+            if (cfa.addend() != 0) {
+                expression.write(DW_OP_PLUS_UCONST);
+                uleb(expression, cfa.addend());
+            }
+            program.write(DW_CFA_DEF_CFA_EXPRESSION);
+            block(expression);
+        } else if (before == null
+                || before.loaded()
+                || before.base() != cfa.base() && before.offset() != cfa.offset()) {
+            program.write(DW_CFA_DEF_CFA);
+            uleb(program, cfa.base());
+            uleb(program, cfa.offset());
+        } else if (before.base() != cfa.base()) {
+            program.write(DW_CFA_DEF_CFA_REGISTER);
+            uleb(program, cfa.base());
+        } else {
+            program.write(DW_CFA_DEF_CFA_OFFSET);
+            uleb(program, cfa.offset());
         }
     }
 
@@ -160,10 +195,18 @@ final class FrameWriter {
             case REGISTER -> {
                 program.write(DW_CFA_REGISTER);
                 uleb(program, register);
-                uleb(program, place.operand());
+                uleb(program, place.register());
+            }
+            case REGISTER_SLOT -> {
+                program.write(DW_CFA_EXPRESSION);
+                uleb(program, register);
+                ByteArrayOutputStream expression = new ByteArrayOutputStream();
+                expression.write(DW_OP_BREG0 + place.register());
+                sleb(expression, place.offset());
+                block(expression);
             }
             case SLOT -> {
-                int factored = place.operand() / DATA_ALIGNMENT;
+                int factored = place.offset() / DATA_ALIGNMENT;
                 if (factored >= 0) {
                     program.write(DW_CFA_OFFSET | register);
                     uleb(program, factored);
@@ -174,6 +217,11 @@ final class FrameWriter {
                 }
             }
         }
+    }
+
+    private void block(ByteArrayOutputStream expression) {
+        uleb(program, expression.size());
+        program.writeBytes(expression.toByteArray());
     }
 
     private static void little(ByteArrayOutputStream out, long value, int bytes) {

@@ -1,26 +1,32 @@
 package org.backstitch.code.synthesis;
 
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.backstitch.code.stack.DecodedCode;
 import org.backstitch.code.stack.Effect;
 import org.backstitch.code.stack.ModuleCode;
 import org.backstitch.code.stack.Regions;
-import org.backstitch.code.stack.StackFlow;
 import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfRelocations;
 import org.backstitch.elf.ElfSection;
 import org.backstitch.elf.ElfSymbol;
 import org.backstitch.elf.ElfSymbols;
+import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where functions begin, without an unwind table: at symbols, the entry point, the targets of calls that are reached; and, if that makes
- * sense, where pointers point.
+ * Where functions begin, without an unwind table: at symbols, the entry point, the targets of calls; and, as guesses that have to prove
+ * themselves, where pointers point and where aligned code lies that nothing leads to.
  *
- * <p>A pointer into code may also be a label's (computed goto): it is taken for a function's only if nothing that is known leads there and
- * it is aligned as functions are; and what follows from it counts only if its returns find the frame taken down ({@link Synthesizer}).
+ * <p>A guess may also be a label of a function (computed goto), an exception's landing pad, or data. It counts only if a way out is found
+ * that takes down the frame that a function would have set up ({@link org.backstitch.code.stack.FrameProof}); others are given up.
  */
 final class FunctionStarts {
     private static final int R_X86_64_RELATIVE = 8;
@@ -28,6 +34,11 @@ final class FunctionStarts {
     private static final int STT_FUNC = 2;
     private static final int STT_GNU_IFUNC = 10;
     private static final int ALIGNMENT = 16;
+    private static final int MOST_TRIES = 2;
+    private static final int ENDBR64 = 0xfa1e0ff3;
+
+    /** How compilers and BOLT name parts of functions that they put elsewhere, as functions. */
+    private static final Pattern FRAGMENT = Pattern.compile("\\.(cold|warm)(\\.\\d+)?$");
 
     private final ModuleCode module;
 
@@ -39,8 +50,11 @@ final class FunctionStarts {
     /** Where padding begins that ends a function: behind calls that do not return. */
     private final TreeSet<Integer> ends = new TreeSet<>();
 
-    /** Those that only a pointer speaks for. */
-    private final TreeSet<Integer> guessed = new TreeSet<>();
+    private final Set<Integer> guessed = new HashSet<>();
+    private final Set<Integer> proven = new HashSet<>();
+
+    /** How often a guess was given up. */
+    private final Map<Integer, Integer> rejected = new HashMap<>();
 
     FunctionStarts(ModuleCode module) {
         this.module = module;
@@ -69,8 +83,8 @@ final class FunctionStarts {
 
     /** Adds a place that is known to be a function's first; returns whether that is new. */
     boolean add(int place) {
-        guessed.remove(place);
-        return module.partAt(place) != null && functions.putIfAbsent(place, 0) == null;
+        boolean certain = guessed.remove(place);
+        return module.partAt(place) != null && functions.putIfAbsent(place, 0) == null || certain;
     }
 
     private void addSymbols(ElfSymbols symbols) {
@@ -78,7 +92,11 @@ final class FunctionStarts {
             if (symbol.isDefined() && (symbol.type() == STT_FUNC || symbol.type() == STT_GNU_IFUNC)) {
                 int place = module.placeOf(symbol.value());
                 long size = symbol.size();
-                if (place != ModuleCode.NOWHERE) {
+                if (place != ModuleCode.NOWHERE
+                        && FRAGMENT.matcher(symbol.name()).find()) {
+                    guess(place);
+                } else if (place != ModuleCode.NOWHERE) {
+                    guessed.remove(place);
                     int end = size > 0 && size <= Integer.MAX_VALUE - place ? place + (int) size : 0;
                     functions.merge(place, end, Math::max);
                 }
@@ -98,63 +116,171 @@ final class FunctionStarts {
         }
     }
 
-    /** Adds what the code that was reached calls and points to; returns whether anything is new. */
-    boolean learn(DecodedCode code, StackFlow flow) {
+    /**
+     * Adds what the code that was reached calls and points to; returns whether any function is new.
+     *
+     * @param certain the instructions that control certainly gets to: what others call is a guess
+     */
+    boolean learn(DecodedCode code, BitSet reached, BitSet certain) {
         boolean learned = false;
-        for (int i = 0; i < code.size(); i = code.next(i)) {
-            if (!flow.isReached(i)) {
-                continue;
+        for (int i = reached.nextSetBit(0); i >= 0; i = reached.nextSetBit(i + 1)) {
+            long word = code.word(i);
+            switch (Effect.operation(word)) {
+                case Effect.CALL -> {
+                    int target = Effect.n(word);
+                    if (target != code.next(i) && !isKnown(code, target)) {
+                        int place = target < 0 ? ~target : code.place(target);
+                        learned |= certain.get(i) ? add(place) : guess(place);
+                    }
+                    learned |= end(code, i);
+                }
+                case Effect.JUMP -> {
+                    // A call in the place of a return goes to another function's start.
+                    int target = Effect.n(word);
+                    boolean leaves = target >= 0 && code.regionOf(target) != code.regionOf(i);
+                    learned |= leaves
+                            && !isKnown(code, target)
+                            && isLikely(code.place(target))
+                            && guess(code.place(target));
+                }
+                case Effect.CALL_INDIRECT -> learned |= end(code, i);
+                case Effect.ADDRESS -> {
+                    if (module.partAt(Effect.n(word)) != null) {
+                        pointed.add(Effect.n(word));
+                    }
+                }
+                default -> {
+                    // It names no code.
+                }
             }
-            long word = code.control(i);
-            if (Effect.operation(word) == Effect.CALL) {
-                int target = Effect.n(word);
-                boolean next = target == code.next(i);
-                learned |= !next && add(target < 0 ? ~target : code.place(target));
-            }
-            if (Effect.operation(word) == Effect.CALL || Effect.operation(word) == Effect.CALL_INDIRECT) {
-                int behind = code.next(i);
-                learned |= endsFunction(code, behind) && ends.add(code.place(behind));
-            }
-            if (Effect.operation(code.word(i)) == Effect.ADDRESS && module.partAt(Effect.n(code.word(i))) != null) {
-                pointed.add(Effect.n(code.word(i)));
-            }
+        }
+        return learned;
+    }
+
+    /** Whether a function that is no guess begins at an instruction. */
+    private boolean isKnown(DecodedCode code, int target) {
+        int region = target < 0 ? -1 : code.regionOf(target);
+        return region >= 0
+                && target == code.first(region)
+                && code.regions().isFunction(region)
+                && !guessed.contains(code.place(target));
+    }
+
+    private boolean end(DecodedCode code, int call) {
+        int behind = code.next(call);
+        return behind < code.size()
+                && behind != code.first(code.regionOf(behind))
+                && code.isPaddingBeforeFunction(behind, ALIGNMENT)
+                && ends.add(code.place(behind));
+    }
+
+    private boolean guess(int place) {
+        boolean isNew = rejected.getOrDefault(place, 0) < MOST_TRIES
+                && module.partAt(place) != null
+                && functions.putIfAbsent(place, 0) == null;
+        if (isNew) {
+            guessed.add(place);
+        }
+        return isNew;
+    }
+
+    /** Takes pointers for functions' where nothing is certain to lead; returns whether there are such. */
+    boolean guessPointers(DecodedCode code, BitSet certain) {
+        boolean learned = false;
+        for (int place : pointed) {
+            int instruction = code.find(place);
+            boolean known = instruction >= 0 && certain.get(instruction);
+            learned |= !known && isLikely(place) && guess(place);
         }
         return learned;
     }
 
     /**
-     * Whether padding behind a call separates functions. Compilers also align the heads of loops, but those are jumped to.
+     * Takes for functions what is aligned, and neither reached nor jumped to: of code without a reached instruction in it the first such
+     * place, since the next may be in the same function. Returns whether there is such code.
      */
-    private boolean endsFunction(DecodedCode code, int behind) {
-        int region = behind < code.size() ? code.regionOf(behind) : -1;
-        if (region < 0 || !code.isPadding(behind)) {
-            return false;
-        }
-        int limit = code.first(region + 1);
-        int next = behind;
-        while (next < limit && code.isPadding(next) && !code.isTarget(next)) {
-            next = code.next(next);
-        }
-        return next < limit && !code.isTarget(next) && module.addressOf(code.place(next)) % ALIGNMENT == 0;
-    }
-
-    /** Takes pointers for functions' where nothing leads; returns whether there are such. */
-    boolean guess(DecodedCode code, StackFlow flow) {
+    boolean guessRest(DecodedCode code, BitSet reached) {
         boolean learned = false;
-        for (int place : pointed) {
-            int instruction = code.find(place);
-            boolean reached = instruction >= 0 && flow.isReached(instruction);
-            if (!reached && module.addressOf(place) % ALIGNMENT == 0 && add(place)) {
-                guessed.add(place);
+        boolean separated = true;
+        boolean guessedBefore = false;
+        for (int i = 0; i < code.size(); i = code.next(i)) {
+            boolean padding = code.isPadding(i);
+            guessedBefore &= !reached.get(i);
+            boolean free = separated && !padding && !reached.get(i) && !guessedBefore;
+            if (free && !code.isJumpedTo(i) && isLikely(code.place(i)) && guess(code.place(i))) {
                 learned = true;
+                guessedBefore = true;
             }
+            separated = padding && (separated || reached.get(i)) || endsPath(Effect.operation(code.control(i)));
         }
         return learned;
     }
 
-    /** Whether only a pointer speaks for a place. */
-    boolean isGuessed(int place) {
-        return guessed.contains(place);
+    private static boolean endsPath(int operation) {
+        return switch (operation) {
+            case Effect.CALL, Effect.CALL_INDIRECT, Effect.RETURN -> true;
+            case Effect.JUMP, Effect.JUMP_MEMORY, Effect.JUMP_REGISTER, Effect.JUMP_TABLE -> true;
+            case Effect.STOP, Effect.TRAP -> true;
+            default -> false;
+        };
+    }
+
+    private boolean isLikely(int place) {
+        return module.addressOf(place) % ALIGNMENT == 0 || module.i32(place).orElse(0) == ENDBR64;
+    }
+
+    /**
+     * Adds the program's {@code main}: its entry point hands it to the C library in RDI.
+     *
+     * @param entry the address of the entry point
+     */
+    boolean addMain(DecodedCode code, long entry) {
+        int first = code.find(module.placeOf(entry));
+        if (first < 0) {
+            return false;
+        }
+        int end = code.first(code.regionOf(first) + 1);
+        for (int i = first; i < end; i = code.next(i)) {
+            long word = code.word(i);
+            if (Effect.a(word) == X86_64.RDI && Effect.operation(word) == Effect.ADDRESS) {
+                return add(Effect.n(word));
+            }
+            if (Effect.a(word) == X86_64.RDI && Effect.operation(word) == Effect.CONSTANT) {
+                int place = module.placeOf(Effect.n(word));
+                return place != ModuleCode.NOWHERE && add(place);
+            }
+            if (endsPath(Effect.operation(code.control(i)))) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a pointer speaks for a place. */
+    boolean isPointed(int place) {
+        return pointed.contains(place);
+    }
+
+    /** Whether a place was only guessed and has not proved itself. */
+    boolean isGuess(int place) {
+        return guessed.contains(place) && !proven.contains(place);
+    }
+
+    /** Whether a function begins at a place that is no guess, or one that has proved itself. */
+    boolean isTrusted(int place) {
+        return functions.containsKey(place) && !isGuess(place);
+    }
+
+    /** A guess has proved itself. */
+    void confirm(int place) {
+        proven.add(place);
+    }
+
+    /** Gives a guess up. It may be made once more, when more is known of the calls in it. */
+    void reject(int place) {
+        guessed.remove(place);
+        functions.remove(place);
+        rejected.merge(place, 1, Integer::sum);
     }
 
     /** The code in pieces: each function up to its end or the next one, and what lies between. */
@@ -188,7 +314,7 @@ final class FunctionStarts {
         return functions.size();
     }
 
-    /** How many of them only a pointer speaks for. */
+    /** How many of them were guessed. */
     int guessed() {
         return guessed.size();
     }

@@ -13,12 +13,14 @@ final class RowComparison {
     static final byte EQUAL = 1;
     static final byte EQUIVALENT = 2;
     static final byte DIFFERENT = 3;
+    static final byte FOREIGN = 4;
 
-    private static final int MOST_SHOWN = 1000;
+    private static final int MOST_SHOWN = 10_000;
 
     private final UnwindInfo reference;
     private final List<String> differences = new ArrayList<>();
-    private final int[] counts = new int[4];
+    private final int[] counts = new int[FOREIGN + 1];
+    private int unproved;
     private int missing;
     private int unreached;
 
@@ -26,46 +28,57 @@ final class RowComparison {
         this.reference = reference;
     }
 
-    /** Compares a row that was made of {@code state}; 0 if the other table has none there. */
+    /** Compares a row that was made of {@code state}; 0 if the other table has none there, or says that there is no caller. */
     byte compare(long address, FrameRow row, StackState state) {
         long rule = reference.rule(address);
-        if (rule == UnwindRule.NONE || UnwindRule.kind(rule) == UnwindRule.END) {
+        if (!isRow(rule)) {
             return 0;
         }
         if (isSame(rule, row)) {
             return EQUAL;
         }
-        return means(rule, address, state) ? EQUIVALENT : DIFFERENT;
+        int kind = UnwindRule.kind(rule);
+        if (kind != UnwindRule.CALL && kind != UnwindRule.PLT) {
+            return FOREIGN;
+        }
+        return meaning(rule, address, state);
+    }
+
+    private static boolean isRow(long rule) {
+        return rule != UnwindRule.NONE && UnwindRule.kind(rule) != UnwindRule.END;
     }
 
     private static boolean isSame(long rule, FrameRow row) {
-        FrameRow.Place rbp = row.places().get(FrameRow.SAVED.indexOf(X86_64.RBP));
+        FrameRow.Cfa cfa = row.cfa();
+        FrameRow.Place rbp = row.rbp();
         boolean sameRbp = switch (UnwindRule.rbpMode(rule)) {
             case UnwindRule.RBP_SAME -> rbp.kind() == FrameRow.Kind.SAME;
             case UnwindRule.RBP_AT_CFA ->
-                rbp.kind() == FrameRow.Kind.SLOT && rbp.operand() == UnwindRule.rbpOffset(rule);
+                rbp.kind() == FrameRow.Kind.SLOT && rbp.offset() == UnwindRule.rbpOffset(rule);
+            case UnwindRule.RBP_AT_BASE ->
+                rbp.kind() == FrameRow.Kind.REGISTER_SLOT
+                        && rbp.register() == UnwindRule.base(rule)
+                        && rbp.offset() == UnwindRule.rbpOffset(rule);
             default -> false;
         };
         return sameRbp
+                && cfa != null
                 && UnwindRule.kind(rule) == UnwindRule.CALL
-                && !UnwindRule.isDereferenced(rule)
-                && UnwindRule.base(rule) == row.base()
-                && UnwindRule.cfaOffset(rule) == row.offset();
+                && UnwindRule.isDereferenced(rule) == cfa.loaded()
+                && UnwindRule.addend(rule) == cfa.addend()
+                && UnwindRule.base(rule) == cfa.base()
+                && UnwindRule.cfaOffset(rule) == cfa.offset();
     }
 
-    /** Whether a rule leads to the CFA and to the caller's RBP in a state, in which the return address lies at CFA - 8. */
-    private static boolean means(long rule, long address, StackState state) {
-        int kind = UnwindRule.kind(rule);
-        if (kind != UnwindRule.CALL && kind != UnwindRule.PLT) {
-            return false;
-        }
+    /**
+     * Whether a rule leads to the CFA and to the caller's RBP in a state, in which the return address lies at CFA - 8. What it leads to may
+     * not be known.
+     */
+    private static byte meaning(long rule, long address, StackState state) {
         long base = state.register(UnwindRule.base(rule));
         long offset = UnwindRule.cfaOffset(rule);
-        if (kind == UnwindRule.PLT) {
+        if (UnwindRule.kind(rule) == UnwindRule.PLT) {
             offset += (address & 15) >= UnwindRule.addend(rule) ? 8 : 0;
-        }
-        if (!Value.isFrame(base)) {
-            return false;
         }
         long cfa = plus(base, offset);
         if (UnwindRule.isDereferenced(rule)) {
@@ -78,7 +91,12 @@ final class RowComparison {
             case UnwindRule.RBP_AT_RBP -> state.memory(plus(state.register(X86_64.RBP), UnwindRule.rbpOffset(rule)));
             default -> Value.UNKNOWN;
         };
-        return cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP);
+        if (cfa == Value.cfa(0) && rbp == Value.initial(X86_64.RBP)) {
+            return EQUIVALENT;
+        }
+        boolean wrongCfa = cfa != Value.cfa(0) && Value.kind(cfa) == Value.CFA;
+        boolean wrongRbp = rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
+        return wrongCfa || wrongRbp ? DIFFERENT : FOREIGN;
     }
 
     private static long plus(long value, long offset) {
@@ -86,27 +104,32 @@ final class RowComparison {
     }
 
     /** Counts what {@link #compare} said of an instruction whose row was kept. */
-    void count(long address, byte result, FrameRow row) {
+    void count(long address, byte result, FrameRow row, boolean proved) {
         counts[result]++;
-        if (result == DIFFERENT && differences.size() < MOST_SHOWN) {
-            differences.add("%x %s; made: %s".formatted(address, UnwindRule.toString(reference.rule(address)), row));
+        unproved += result == DIFFERENT && !proved ? 1 : 0;
+        if (result >= DIFFERENT && differences.size() < MOST_SHOWN) {
+            String theirs = UnwindRule.toString(reference.rule(address));
+            differences.add("%x %s; made%s: %s".formatted(address, theirs, proved ? "" : ", not proved", row));
         }
     }
 
     /** Counts an instruction that has no made row. */
     void missing(long address, boolean reached) {
-        long rule = reference.rule(address);
-        if (rule == UnwindRule.NONE || UnwindRule.kind(rule) == UnwindRule.END) {
-            return;
-        }
-        if (reached) {
-            missing++;
-        } else {
-            unreached++;
+        if (isRow(reference.rule(address))) {
+            missing += reached ? 1 : 0;
+            unreached += reached ? 0 : 1;
         }
     }
 
     Comparison counts() {
-        return new Comparison(counts[EQUAL], counts[EQUIVALENT], counts[DIFFERENT], missing, unreached, differences);
+        return new Comparison(
+                counts[EQUAL],
+                counts[EQUIVALENT],
+                counts[DIFFERENT] - unproved,
+                unproved,
+                counts[FOREIGN],
+                missing,
+                unreached,
+                differences);
     }
 }

@@ -8,11 +8,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param source the file
  * @param functions how many functions were found
- * @param guessed how many of them only a pointer speaks for
+ * @param guessed how many of them were guessed, and proved themselves or are called from code in doubt
  * @param refused how many were not understood, and got no rows
  * @param instructions all instructions, without the padding between functions
  * @param reached those that control is known to get to
  * @param covered those that have a row
+ * @param proved those whose row is proved
  * @param rows how many rows were made
  * @param comparison with another table, if one was given
  * @param elf an ELF file with the rows as its {@code .eh_frame}, at the addresses of the original
@@ -25,6 +26,7 @@ public record Synthesis(
         int instructions,
         int reached,
         int covered,
+        int proved,
         int rows,
         @Nullable Comparison comparison,
         ElfFile elf) {}

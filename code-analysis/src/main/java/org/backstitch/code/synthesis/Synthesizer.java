@@ -2,19 +2,18 @@ package org.backstitch.code.synthesis;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.DecodedCode;
-import org.backstitch.code.stack.Effect;
+import org.backstitch.code.stack.FrameProof;
 import org.backstitch.code.stack.LandingPads;
 import org.backstitch.code.stack.ModuleCode;
 import org.backstitch.code.stack.StackFlow;
 import org.backstitch.code.stack.StackState;
-import org.backstitch.code.stack.Value;
 import org.backstitch.elf.ElfFile;
-import org.backstitch.unwind.machine.X86_64;
 import org.backstitch.unwind.table.UnwindInfo;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +23,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>There is no row where nothing leads, where the state is lost, and where functions that share code bring different frames. A
  * function that pops what its caller pushed, or one of whose returns does not find the return address on top of the stack and RBP as it was,
- * was not understood, or is none: it gets no rows.
+ * was not understood, or is none: it gets no rows. A row is <em>proved</em> if nothing of what leads to it hangs on the return of a call
+ * that cannot be looked into, nor on a guess where functions begin, or if the frame is taken down behind it as it was set up
+ * ({@link FrameProof}). The others are offered, not claimed.
  *
  * {@snippet :
  * Synthesis made = Synthesizer.synthesize(elf, capstone, null);
@@ -33,7 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Synthesizer {
     private static final int CONFLICT = -1;
-    private static final int MOST_ROUNDS = 16;
 
     private final ElfFile elf;
     private final ModuleCode module;
@@ -42,7 +42,11 @@ public final class Synthesizer {
     private final StackFlow flow;
     private final Map<FrameRow, Integer> numbers = new HashMap<>();
     private final List<FrameRow> rows = new ArrayList<>();
+
+    /** For each instruction the number of its row, counted from 1; 0 for none so far. */
     private final int[] rowOf;
+
+    private final BitSet proved = new BitSet();
 
     /** What {@link RowComparison} said of each instruction. */
     private final byte[] compared;
@@ -55,91 +59,94 @@ public final class Synthesizer {
         module = ModuleCode.of(elf, arena);
         starts = new FunctionStarts(module);
         starts.read(elf);
-        DecodedCode decoded = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone));
-        StackFlow followed = explore(decoded);
-        for (int round = 0; round < MOST_ROUNDS; round++) {
-            if (!starts.learn(decoded, followed) && !starts.guess(decoded, followed)) {
-                break;
-            }
-            decoded = StackFlow.prepare(DecodedCode.decode(module, starts.regions(), capstone));
-            followed = explore(decoded);
-        }
-        code = decoded;
-        flow = followed;
+        code = Exploration.explore(module, starts, capstone);
+        flow = new StackFlow(code, LandingPads.NONE);
         rowOf = new int[code.size()];
-        compared = new byte[code.size()];
         comparison = reference == null ? null : new RowComparison(reference);
+        compared = new byte[comparison == null ? 0 : code.size()];
     }
 
     /**
      * Makes rows for a linked file; its own unwind tables are not looked at.
      *
      * @param reference rows to compare with at each instruction, or null
+     * @param onlyProved whether rows that are not proved are left out
      * @throws org.backstitch.bytes.MalformedInputException if the file has no code, or is not linked
      */
-    public static Synthesis synthesize(ElfFile elf, Capstone capstone, @Nullable UnwindInfo reference) {
+    public static Synthesis synthesize(
+            ElfFile elf, Capstone capstone, @Nullable UnwindInfo reference, boolean onlyProved) {
         if (elf.isRelocatable()) {
             throw elf.bytes().malformed(16, "a relocatable file: rows are made for linked ones");
         }
         try (Arena arena = Arena.ofConfined()) {
-            return new Synthesizer(elf, capstone, arena, reference).run();
+            Synthesizer synthesizer = new Synthesizer(elf, capstone, arena, reference);
+            synthesizer.code.regions().forEachFunction(synthesizer::follow);
+            return synthesizer.write(onlyProved);
         }
     }
 
-    private static StackFlow explore(DecodedCode code) {
-        StackFlow flow = new StackFlow(code, LandingPads.NONE);
-        for (int region = 0; region < code.regions().size(); region++) {
-            if (code.regions().isFunction(region)) {
-                flow.analyze(region, null);
-            }
+    private void follow(int region) {
+        FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
+        int start = code.regions().start(region);
+        boolean guess = starts.isGuess(start);
+        if (proof.isWrong()) {
+            refused++;
+            return;
         }
-        return flow;
+        boolean outermost = module.addressOf(start) == elf.entry() && !code.isCalled(region);
+        flow.visit((instruction, state, _) -> {
+            note(
+                    instruction,
+                    outermost ? FrameRow.OUTERMOST : FrameRow.of(state),
+                    state,
+                    !guess && proof.isCertain(instruction));
+        });
     }
 
-    private Synthesis run() {
-        boolean[] wrong = new boolean[1];
-        boolean[] returns = new boolean[1];
-        for (int region = 0; region < code.regions().size(); region++) {
-            if (!code.regions().isFunction(region)) {
-                continue;
+    private void note(int instruction, @Nullable FrameRow row, StackState state, boolean certain) {
+        int number = row == null ? CONFLICT : numbers.computeIfAbsent(row, this::number);
+        int before = rowOf[instruction];
+        if (before == 0 || certain && !proved.get(instruction)) {
+            rowOf[instruction] = number;
+            proved.set(instruction, certain);
+            if (comparison != null && row != null) {
+                compared[instruction] = comparison.compare(module.addressOf(code.place(instruction)), row, state);
             }
-            flow.analyze(region, null);
-            wrong[0] = false;
-            returns[0] = false;
-            flow.visit((instruction, state, _) -> {
-                wrong[0] |= returnsWrong(instruction, state);
-                returns[0] |= Effect.operation(code.control(instruction)) == Effect.RETURN;
-            });
-            // What only a pointer speaks for has to behave as functions do: a signal's return, say, never returns.
-            boolean refuse =
-                    wrong[0] || !returns[0] && starts.isGuessed(code.regions().start(region));
-            if (refuse) {
-                refused++;
-            }
-            flow.visit((instruction, state, _) -> note(instruction, state, refuse));
+        } else if (certain == proved.get(instruction) && before != number) {
+            rowOf[instruction] = CONFLICT;
         }
+    }
+
+    private int number(FrameRow row) {
+        rows.add(row);
+        return rows.size();
+    }
+
+    private Synthesis write(boolean onlyProved) {
         FrameWriter writer = new FrameWriter(elf);
         int instructions = 0;
         int covered = 0;
+        int certain = 0;
         int reached = 0;
         for (int region = 0; region < code.regions().size(); region++) {
             int end = code.first(region + 1);
             for (int i = code.first(region); i < end; i = code.next(i)) {
-                int row = rowOf[i];
-                boolean known = row > 0;
+                boolean known = rowOf[i] > 0 && (proved.get(i) || !onlyProved);
+                FrameRow row = known ? rows.get(rowOf[i] - 1) : null;
                 long address = module.addressOf(code.place(i));
-                if (known) {
-                    writer.row(address, rows.get(row - 1));
+                if (row != null) {
+                    writer.row(address, row);
                 } else {
                     writer.gap(address);
                 }
                 if (!code.isPadding(i) || flow.isReached(i)) {
                     instructions++;
                     covered += known ? 1 : 0;
+                    certain += known && proved.get(i) ? 1 : 0;
                     reached += flow.isReached(i) ? 1 : 0;
                 }
-                if (comparison != null && known) {
-                    comparison.count(address, compared[i], rows.get(row - 1));
+                if (comparison != null && row != null) {
+                    comparison.count(address, compared[i], row, proved.get(i));
                 } else if (comparison != null && !code.isPadding(i)) {
                     comparison.missing(address, flow.isReached(i));
                 }
@@ -155,42 +162,9 @@ public final class Synthesizer {
                 instructions,
                 reached,
                 covered,
+                certain,
                 writer.rows(),
                 comparison == null ? null : comparison.counts(),
                 writer.finish());
-    }
-
-    private boolean returnsWrong(int instruction, StackState state) {
-        long rsp = state.register(X86_64.RSP);
-        if (Value.kind(rsp) == Value.CFA && Value.offset(rsp) > 0) {
-            return true; // What was on the stack before the call is the caller's.
-        }
-        if (Effect.operation(code.control(instruction)) != Effect.RETURN) {
-            return false;
-        }
-        if (Value.isFrame(rsp) && rsp != Value.cfa(-8)) {
-            return true;
-        }
-        long rbp = state.register(X86_64.RBP);
-        return rbp != Value.initial(X86_64.RBP) && rbp != Value.UNKNOWN;
-    }
-
-    private void note(int instruction, StackState state, boolean refuse) {
-        FrameRow row = refuse ? null : FrameRow.of(state);
-        int number = row == null ? CONFLICT : numbers.computeIfAbsent(row, this::number);
-        int before = rowOf[instruction];
-        if (before == 0 || before == number) {
-            rowOf[instruction] = number;
-        } else {
-            rowOf[instruction] = CONFLICT;
-        }
-        if (comparison != null && row != null && before == 0) {
-            compared[instruction] = comparison.compare(module.addressOf(code.place(instruction)), row, state);
-        }
-    }
-
-    private int number(FrameRow row) {
-        rows.add(row);
-        return rows.size();
     }
 }

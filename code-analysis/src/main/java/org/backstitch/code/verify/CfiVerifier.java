@@ -67,7 +67,7 @@ public final class CfiVerifier {
                 entryOfRegion[region] = i;
             }
         }
-        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone));
+        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone), true);
         flow = new StackFlow(code, pads.build());
         ledger = new Ledger(code);
     }

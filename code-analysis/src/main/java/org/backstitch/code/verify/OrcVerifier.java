@@ -50,7 +50,7 @@ public final class OrcVerifier {
         if (regions.size() == 0) {
             regions = callRegions();
         }
-        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone));
+        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone), true);
         flow = new StackFlow(code, LandingPads.NONE);
         ledger = new Ledger(code);
     }

@@ -17,6 +17,7 @@ import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.image.DebugFiles;
 import org.backstitch.elf.image.FileTree;
+import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.ModuleRegistry;
 import org.backstitch.unwind.table.CfiUnwindInfo;
@@ -36,7 +37,7 @@ final class Binaries {
     private final @Nullable Path exe;
     private final Arena arena;
     private final DebugFiles debugFiles;
-    private final ModuleRegistry registry = new ModuleRegistry();
+    private final ModuleRegistry registry;
     private final Map<String, Optional<Binary>> found = new HashMap<>();
     private final Map<ElfModule, Binary> byModule = new HashMap<>();
     private final TreeSet<String> missing = new TreeSet<>();
@@ -45,9 +46,11 @@ final class Binaries {
     /**
      * @param files of the system that the process ran on
      * @param exe the program, where the user named it
+     * @param code reads their code where their unwind tables have no answer
      * @param arena owns the mappings of the files
      */
-    Binaries(FileTree files, @Nullable Path exe, Arena arena) {
+    Binaries(FileTree files, @Nullable Path exe, CodeReader code, Arena arena) {
+        registry = new ModuleRegistry(code);
         this.files = files;
         this.exe = exe;
         this.arena = arena;

@@ -29,7 +29,7 @@ public final class CoreDump implements AutoCloseable {
         Path sysroot = options.sysroot();
         FileTree files = sysroot == null ? FileTree.host() : FileTree.under(sysroot);
         core = CoreFile.open(path, arena);
-        binaries = new Binaries(files, options.exe(), arena);
+        binaries = new Binaries(files, options.exe(), options.code(), arena);
         CoreLayout layout = new CoreLayout(core, binaries);
         process = new ProcessImage(
                 core.notes().pid(), core.notes().threads(), layout.addressSpace(), layout.memory(), binaries);

@@ -19,6 +19,7 @@ import org.backstitch.dump.live.ProcFiles;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.image.FileTree;
 import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.Mapping;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +39,7 @@ final class LiveBinaries {
     LiveBinaries(int pid, List<MapsLine> lines, ProcessCode memory, Arena arena) {
         this.pid = pid;
         this.memory = memory;
-        this.binaries = new Binaries(FileTree.host(), null, arena);
+        this.binaries = new Binaries(FileTree.host(), null, CodeReader.NONE, arena);
         Map<String, List<MapsLine>> byPath = new LinkedHashMap<>();
         lines.forEach(line ->
                 byPath.computeIfAbsent(line.path(), _ -> new ArrayList<>()).add(line));

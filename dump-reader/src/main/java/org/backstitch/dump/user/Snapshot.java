@@ -20,6 +20,7 @@ import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
 import org.backstitch.elf.image.FileTree;
 import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.X86_64;
@@ -60,7 +61,7 @@ public final class Snapshot implements AutoCloseable {
         Registers registers = readRegisters(Bytes.map(directory.resolve(REGISTERS), arena));
         List<MapsLine> lines = MapsLine.readAll(Bytes.map(directory.resolve(MAPS), arena), faults);
         FileTree files = FileTree.under(directory);
-        binaries = new Binaries(files, null, arena);
+        binaries = new Binaries(files, null, CodeReader.NONE, arena);
         AddressSpace space = AddressSpace.of(mappings(lines, files));
         AddressRanges.Builder guards = new AddressRanges.Builder();
         lines.stream().filter(line -> !line.isReadable()).forEach(line -> guards.add(line.start(), line.end()));
