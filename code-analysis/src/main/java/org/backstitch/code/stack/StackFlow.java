@@ -513,6 +513,9 @@ public final class StackFlow {
         if (behind >= 0) {
             earlierDoubts.putIfAbsent(behind, doubt);
         }
+        if (assuming && code.regionOf(target) != region) {
+            return; // what was assumed of one region says nothing of another: that one is asked itself
+        }
         int record = frontier.record(target);
         if (record == 0) {
             frontier.add(target, state, assuming, behind, because);
