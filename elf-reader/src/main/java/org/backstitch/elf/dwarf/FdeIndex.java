@@ -1,6 +1,7 @@
 package org.backstitch.elf.dwarf;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.backstitch.bytes.MalformedInputException;
 import org.jspecify.annotations.Nullable;
 
@@ -32,16 +33,7 @@ public final class FdeIndex {
         malformed = collector.malformed;
         firstMalformed = collector.firstMalformed;
         int count = collector.count;
-        long[] unordered = collector.starts;
-        Integer[] order = null;
-        if (!collector.ordered) {
-            order = new Integer[count];
-            Arrays.setAll(order, i -> i);
-            Arrays.sort(order, (a, b) -> {
-                int byStart = Long.compareUnsigned(unordered[a], unordered[b]);
-                return byStart != 0 ? byStart : Integer.compare(b, a);
-            });
-        }
+        int @Nullable [] order = collector.ordered ? null : order(collector.starts, count);
         starts = new long[count];
         offsets = new long[count];
         ends = new long[count];
@@ -56,6 +48,34 @@ public final class FdeIndex {
             highest = Long.compareUnsigned(end, highest) > 0 ? end : highest;
             highestEnds[i] = highest;
         }
+    }
+
+    /** The places of the entries by ascending start; of those that start together the last of the section comes first. */
+    private static int[] order(long[] starts, int count) {
+        long lowest = -1;
+        long highest = 0;
+        for (int i = 0; i < count; i++) {
+            lowest = Long.compareUnsigned(starts[i], lowest) < 0 ? starts[i] : lowest;
+            highest = Long.compareUnsigned(starts[i], highest) > 0 ? starts[i] : highest;
+        }
+        if (Long.compareUnsigned(highest - lowest, Integer.MAX_VALUE) > 0) {
+            return IntStream.range(0, count)
+                    .boxed()
+                    .sorted((a, b) -> {
+                        int byStart = Long.compareUnsigned(starts[a], starts[b]);
+                        return byStart != 0 ? byStart : Integer.compare(b, a);
+                    })
+                    .mapToInt(Integer::intValue)
+                    .toArray();
+        }
+        long[] keys = new long[count];
+        for (int i = 0; i < count; i++) {
+            keys[i] = (starts[i] - lowest) << Integer.SIZE | count - i;
+        }
+        Arrays.sort(keys);
+        int[] order = new int[count];
+        Arrays.setAll(order, i -> count - (int) keys[i]);
+        return order;
     }
 
     private static final class Collector {

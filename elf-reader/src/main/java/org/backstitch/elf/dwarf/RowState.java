@@ -1,5 +1,6 @@
 package org.backstitch.elf.dwarf;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +56,39 @@ final class RowState {
         others = that.others;
         othersShared = true;
         that.othersShared = true;
+    }
+
+    /** Whether the state is made of numbers alone: no expressions, no registers beyond the general ones. Only such states are equal. */
+    boolean isPlain() {
+        if (cfaExpression != NO_EXPRESSION || hasOthers()) {
+            return false;
+        }
+        for (long rule : rules) {
+            if ((rule & (1 << KIND_BITS) - 1) >= EXPRESSION) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether registers beyond the general ones have rules. */
+    boolean hasOthers() {
+        return others != null && !others.isEmpty();
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof RowState that
+                && isPlain()
+                && that.isPlain()
+                && cfaRegister == that.cfaRegister
+                && cfaOffset == that.cfaOffset
+                && Arrays.equals(rules, that.rules);
+    }
+
+    @Override
+    public int hashCode() {
+        return (31 * cfaRegister + Long.hashCode(cfaOffset)) * 31 + Arrays.hashCode(rules);
     }
 
     long rule(int register) {

@@ -1,5 +1,6 @@
 package org.backstitch.unwind.table;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -12,7 +13,6 @@ import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.FdeFinder;
 import org.backstitch.elf.dwarf.FdeIndex;
 import org.backstitch.elf.dwarf.FrameDescriptionEntry;
-import org.backstitch.elf.dwarf.UnwindRow;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +29,11 @@ public final class CfiUnwindInfo implements UnwindInfo {
      */
     private static final int BYTES_PER_LOOKUP = 64;
 
+    /** About how many bytes of call frame information there are for a row. */
+    private static final int BYTES_PER_ROW = 5;
+
+    private static final int MAX_EXPECTED_ROWS = 1 << 22;
+
     private final FdeFinder finder;
     private final RuleDictionary dictionary = new RuleDictionary();
     private final AtomicInteger lookupsLeft;
@@ -36,9 +41,30 @@ public final class CfiUnwindInfo implements UnwindInfo {
     private volatile @Nullable UnwindTable compiled;
     private volatile boolean compilable = true;
 
-    private static final class Interpreter {
+    /** Executes entries and numbers the rules of their rows. */
+    private final class Interpreter {
         final CallFrameInterpreter rows = new CallFrameInterpreter();
-        final CfiRuleEncoder encoder = new CfiRuleEncoder();
+        private final CfiRuleEncoder encoder = new CfiRuleEncoder();
+
+        /** The rules' numbers in the dictionary by the rows' numbers; 0 where it is not known yet. */
+        private int[] rules = new int[64];
+
+        /** The number of the current row's rule in the dictionary. */
+        int rule() {
+            int row = rows.rowNumber();
+            if (row >= 0 && row < rules.length && rules[row] != 0) {
+                return rules[row];
+            }
+            encoder.encode(rows);
+            int rule = dictionary.intern(encoder.rule(), encoder.saved(), encoder.side());
+            if (row >= 0) {
+                if (row >= rules.length) {
+                    rules = Arrays.copyOf(rules, Math.max(row + 1, rules.length * 2));
+                }
+                rules[row] = rule;
+            }
+            return rule;
+        }
     }
 
     private CfiUnwindInfo(FdeFinder finder) {
@@ -98,17 +124,19 @@ public final class CfiUnwindInfo implements UnwindInfo {
             rows.start(fde);
             while (rows.nextRow()) {
                 if (Long.compareUnsigned(vaddr, rows.rowEnd()) < 0) {
-                    CfiRuleEncoder encoder = interpreter.encoder;
-                    encoder.encode(rows);
-                    return dictionary.intern(encoder.rule(), encoder.saved(), encoder.side());
+                    return interpreter.rule();
                 }
             }
             return 0;
         } catch (MalformedInputException e) {
-            return dictionary.intern(UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
+            return malformed();
         } finally {
             idle.set(interpreter);
         }
+    }
+
+    private int malformed() {
+        return dictionary.intern(UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
     }
 
     /**
@@ -142,7 +170,9 @@ public final class CfiUnwindInfo implements UnwindInfo {
         for (int i = 0; !overlaps && i < first.size(); i++) {
             overlaps = first.overlaps(i);
         }
-        UnwindTableBuilder builder = new UnwindTableBuilder(dictionary);
+        long bytes = finder.sizeInBytes();
+        UnwindTableBuilder builder =
+                new UnwindTableBuilder(dictionary, (int) Math.min(bytes / BYTES_PER_ROW + 1, MAX_EXPECTED_ROWS));
         if (overlaps) {
             RowPainter painter = new RowPainter();
             // What is painted last shows: within an index that is the order of precedence.
@@ -173,7 +203,8 @@ public final class CfiUnwindInfo implements UnwindInfo {
 
     /** Where the rows of one entry after the other go. */
     private interface RowSink {
-        void row(long start, long rule, long saved, @Nullable UnwindRow side);
+        /** A row, by its rule's number in the dictionary. */
+        void row(long start, int rule);
 
         void end(long end);
     }
@@ -181,8 +212,8 @@ public final class CfiUnwindInfo implements UnwindInfo {
     /** Rows of entries that do not overlap. */
     private record InOrder(UnwindTableBuilder builder) implements RowSink {
         @Override
-        public void row(long start, long rule, long saved, @Nullable UnwindRow side) {
-            builder.addRow(start, rule, saved, side);
+        public void row(long start, int rule) {
+            builder.addRow(start, rule);
         }
 
         @Override
@@ -191,29 +222,27 @@ public final class CfiUnwindInfo implements UnwindInfo {
         }
     }
 
-    private static void compileEntries(FdeIndex index, RowSink sink) {
+    private void compileEntries(FdeIndex index, RowSink sink) {
         Interpreter interpreter = new Interpreter();
         for (int i = 0; i < index.size(); i++) {
             compileEntry(index.fde(i), interpreter, sink);
         }
     }
 
-    private static void compileEntry(FrameDescriptionEntry fde, Interpreter interpreter, RowSink sink) {
+    private void compileEntry(FrameDescriptionEntry fde, Interpreter interpreter, RowSink sink) {
         CallFrameInterpreter rows = interpreter.rows;
-        CfiRuleEncoder encoder = interpreter.encoder;
         long end = fde.end();
         rows.start(fde);
         try {
             while (rows.nextRow() && Long.compareUnsigned(rows.rowStart(), end) < 0) {
                 if (rows.rowStart() != rows.rowEnd()) {
-                    encoder.encode(rows);
-                    sink.row(rows.rowStart(), encoder.rule(), encoder.saved(), encoder.side());
+                    sink.row(rows.rowStart(), interpreter.rule());
                 }
             }
         } catch (MalformedInputException e) {
             // From here to the end of the entry nothing is known, and the table says so.
             if (Long.compareUnsigned(rows.rowStart(), end) < 0) {
-                sink.row(rows.rowStart(), UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
+                sink.row(rows.rowStart(), malformed());
             }
         }
         sink.end(end);
@@ -221,44 +250,42 @@ public final class CfiUnwindInfo implements UnwindInfo {
 
     /** Rows of entries that overlap: what is painted later covers what was painted before. */
     private static final class RowPainter implements RowSink {
-        private record Paint(
-                long rule, long saved, @Nullable UnwindRow side) {}
-
-        private static final Paint BARE = new Paint(UnwindRule.NONE, SavedRegisters.SAME, null);
+        /** In place of a rule: nothing covers it. */
+        private static final int BARE = 0;
 
         /** What shows from each address on; keys are shifted so that they order as unsigned addresses do. */
-        private final TreeMap<Long, Paint> surface = new TreeMap<>();
+        private final TreeMap<Long, Integer> surface = new TreeMap<>();
 
         private long start;
-        private @Nullable Paint paint;
+        private int paint;
 
         @Override
-        public void row(long rowStart, long rule, long saved, @Nullable UnwindRow side) {
+        public void row(long rowStart, int rule) {
             end(rowStart);
             start = rowStart;
-            paint = new Paint(rule, saved, side);
+            paint = rule;
         }
 
         @Override
         public void end(long end) {
-            if (paint != null && start != end) {
+            if (paint != BARE && start != end) {
                 long from = start + Long.MIN_VALUE;
                 long to = end + Long.MIN_VALUE;
-                Map.Entry<Long, Paint> under = surface.floorEntry(to);
+                Map.Entry<Long, Integer> under = surface.floorEntry(to);
                 surface.subMap(from, true, to, true).clear();
                 surface.put(from, paint);
                 surface.put(to, under == null ? BARE : under.getValue());
             }
-            paint = null;
+            paint = BARE;
         }
 
         void addTo(UnwindTableBuilder builder) {
             surface.forEach((key, top) -> {
                 long vaddr = key - Long.MIN_VALUE;
-                if (top.rule == UnwindRule.NONE) {
+                if (top == BARE) {
                     builder.addGap(vaddr);
                 } else {
-                    builder.addRow(vaddr, top.rule, top.saved, top.side);
+                    builder.addRow(vaddr, top);
                 }
             });
         }

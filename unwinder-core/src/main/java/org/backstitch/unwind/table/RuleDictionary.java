@@ -84,8 +84,9 @@ public final class RuleDictionary {
     }
 
     private static int hash(long rule, long saved, @Nullable UnwindRow side) {
-        long mixed = (rule * 0x9e37_79b9_7f4a_7c15L ^ saved) * 0xbf58_476d_1ce4_e5b9L;
-        return (int) (mixed >>> 32) ^ Objects.hashCode(side);
+        // The low bits of what is returned depend on all bits of both words.
+        long mixed = (Long.rotateLeft(rule * 0x9e37_79b9_7f4a_7c15L, 32) ^ saved) * 0xbf58_476d_1ce4_e5b9L;
+        return (int) (mixed >>> 32) ^ (int) (mixed >>> 47) ^ Objects.hashCode(side);
     }
 
     /** How many numbers have been given, 0 among them. */

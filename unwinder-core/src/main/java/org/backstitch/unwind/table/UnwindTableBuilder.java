@@ -20,8 +20,8 @@ public final class UnwindTableBuilder {
 
     private final RuleDictionary dictionary;
     private long base;
-    private int[] starts = new int[256];
-    private int[] numbers = new int[256];
+    private int[] starts;
+    private int[] numbers;
     private int rows;
     private int sourceRows;
 
@@ -38,7 +38,14 @@ public final class UnwindTableBuilder {
 
     /** A builder that adds its rules to a dictionary. */
     public UnwindTableBuilder(RuleDictionary dictionary) {
+        this(dictionary, 256);
+    }
+
+    /** A builder that has room for so many rows from the beginning, at least 1. */
+    UnwindTableBuilder(RuleDictionary dictionary, int expectedRows) {
         this.dictionary = dictionary;
+        starts = new int[expectedRows];
+        numbers = new int[expectedRows];
     }
 
     /**
@@ -55,6 +62,12 @@ public final class UnwindTableBuilder {
         sourceRows++;
         append(vaddr, number(rule, saved, side));
         return this;
+    }
+
+    /** As the other, by a rule that has its number in the builder's dictionary. */
+    void addRow(long vaddr, int rule) {
+        sourceRows++;
+        append(vaddr, rule);
     }
 
     /** Says that nothing covers the addresses from {@code vaddr} to the next row. */
