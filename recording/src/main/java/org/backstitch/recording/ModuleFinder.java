@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.BuildId;
@@ -38,6 +39,7 @@ final class ModuleFinder {
     private final boolean sameKernel;
     private final ConcurrentHashMap<FileKey, Found> modules = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<MappedRange, Mapping> mappings = new ConcurrentHashMap<>();
+    private final AtomicInteger generation = new AtomicInteger();
     private final TreeSet<String> missing = new TreeSet<>();
     private final TreeMap<String, String> unusable = new TreeMap<>();
 
@@ -62,7 +64,13 @@ final class ModuleFinder {
     void learn(BuildIdEntry entry) {
         if (!entry.isKernel() && !entry.buildId().equals(recordedBuildIds.put(entry.fileName(), entry.buildId()))) {
             mappings.keySet().removeIf(range -> range.path().equals(entry.fileName()));
+            generation.incrementAndGet();
         }
+    }
+
+    /** A number that changes when mappings that were given are out of date. */
+    int generation() {
+        return generation.get();
     }
 
     /** The mapping that a record tells of, which is not empty, with its file's module where that is found. */

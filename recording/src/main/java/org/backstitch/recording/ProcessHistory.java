@@ -16,7 +16,26 @@ import org.jspecify.annotations.Nullable;
 final class ProcessHistory {
     /** One thing that happened to the address space. */
     private sealed interface Change {
-        record Map(MappedRange range) implements Change {}
+        /** A mapping, looked for when it is first asked for. */
+        final class Map implements Change {
+            final MappedRange range;
+            private @Nullable Mapping found;
+            private int generation;
+
+            Map(MappedRange range) {
+                this.range = range;
+            }
+
+            Mapping mapping(ModuleFinder modules) {
+                Mapping known = found;
+                if (known == null || generation != modules.generation()) {
+                    known = modules.mapping(range);
+                    found = known;
+                    generation = modules.generation();
+                }
+                return known;
+            }
+        }
 
         /** A new program: all is gone. */
         record Exec() implements Change {}
@@ -31,7 +50,7 @@ final class ProcessHistory {
     /** The address space after {@code version} changes. */
     private record Snapshot(int version, AddressSpace space) {}
 
-    private static final int SNAPSHOTS = 4;
+    private static final int SNAPSHOTS = 8;
 
     /** How many copies of copies are followed back to the first process. */
     private static final int DEEPEST = 64;
@@ -117,7 +136,7 @@ final class ProcessHistory {
                 case Change.Exec() -> {
                     return complete ? Program.REPLACED : Program.BEING_REPLACED;
                 }
-                case Change.Map(MappedRange range) -> complete |= range.path().equals(ModuleFinder.VDSO);
+                case Change.Map map -> complete |= map.range.path().equals(ModuleFinder.VDSO);
                 case Change.Copy _, Change.Fixed _ -> {
                     return Program.FIRST;
                 }
@@ -127,6 +146,11 @@ final class ProcessHistory {
     }
 
     private AddressSpace version(int version) {
+        for (Snapshot snapshot : snapshots) {
+            if (snapshot != null && snapshot.version == version) {
+                return snapshot.space; // what a snapshot says does not change, whoever made it
+            }
+        }
         // One lock for all histories: a history may ask its parent's.
         synchronized (modules) {
             return versionLocked(version);
@@ -145,10 +169,15 @@ final class ProcessHistory {
         }
         AddressSpace space = best == null ? AddressSpace.EMPTY : best.space;
         int from = best == null ? 0 : best.version;
+        int beginning = beginning(version);
+        if (beginning >= from) {
+            from = beginning;
+            space = AddressSpace.EMPTY;
+        }
         List<Mapping> mapped = new ArrayList<>();
         for (Change change : changes.subList(from, version)) {
             switch (change) {
-                case Change.Map(MappedRange range) -> mapped.add(modules.mapping(range));
+                case Change.Map map -> mapped.add(map.mapping(modules));
                 case Change.Exec() -> {
                     mapped.clear();
                     space = AddressSpace.EMPTY;
@@ -167,5 +196,15 @@ final class ProcessHistory {
         snapshots[oldest] = new Snapshot(version, space);
         oldest = (oldest + 1) % SNAPSHOTS;
         return space;
+    }
+
+    /** The place of the change before {@code version} from which on nothing counts that was before it; 0 if there is none. */
+    private int beginning(int version) {
+        for (int i = version - 1; i > 0; i--) {
+            if (!(changes.get(i) instanceof Change.Map)) {
+                return i;
+            }
+        }
+        return 0;
     }
 }

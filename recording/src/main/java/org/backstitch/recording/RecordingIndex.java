@@ -38,6 +38,7 @@ final class RecordingIndex {
         for (int i = 0; i < sideBand.size(); i++) {
             history.apply(sideBand.offset(i), sideBand.time(i));
         }
+        history.complete();
         deferred = late.build(timed, join);
     }
 

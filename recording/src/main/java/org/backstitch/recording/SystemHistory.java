@@ -2,6 +2,7 @@ package org.backstitch.recording;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfEvent;
@@ -17,7 +18,7 @@ import org.backstitch.unwind.deferred.JoinPolicy;
  * What happened to a recording's processes, threads and kernel, as its records tell: what was mapped when, what threads were called.
  *
  * <p>Records are {@linkplain #apply applied} in the order in which things happened. Whoever asks names a moment, so that what is applied
- * later does not change an answer. The locks are for streams, in which samples are resolved while later records are applied.
+ * later does not change an answer. The lock is for streams, in which samples are resolved while later records are applied.
  */
 final class SystemHistory {
     private static final int PROT_EXEC = 4;
@@ -51,6 +52,7 @@ final class SystemHistory {
     private final Map<Integer, ThreadHistory> threads = new HashMap<>();
     private final KernelMap kernel = new KernelMap();
     private long lostRecords;
+    private volatile boolean complete;
 
     /** A history in which nothing has happened; {@code timed} says whether the recording's times count, or its offsets. */
     SystemHistory(PerfFile file, ModuleFinder modules, JoinPolicy join, boolean timed, JoinEvents events) {
@@ -196,28 +198,50 @@ final class SystemHistory {
         return threads.computeIfAbsent(tid, ThreadHistory::new);
     }
 
+    /** Says that nothing more will happen: whoever asks from now on need not wait for others. */
+    synchronized void complete() {
+        complete = true;
+    }
+
+    private <T> T ask(Supplier<T> question) {
+        if (complete) {
+            return question.get();
+        }
+        synchronized (this) {
+            return question.get();
+        }
+    }
+
     /** What a process had mapped when a record was written. */
-    synchronized AddressSpace space(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? AddressSpace.EMPTY : process.at(time, offset);
+    AddressSpace space(int pid, long time, long offset) {
+        return ask(() -> {
+            ProcessHistory process = processes.get(pid);
+            return process == null ? AddressSpace.EMPTY : process.at(time, offset);
+        });
     }
 
     /** A number that changes whenever a mapping of a process does. */
-    synchronized long spaceVersion(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? 0 : process.versionAt(time, offset);
+    long spaceVersion(int pid, long time, long offset) {
+        return ask(() -> {
+            ProcessHistory process = processes.get(pid);
+            return process == null ? 0 : process.versionAt(time, offset);
+        });
     }
 
     /** What a process was doing with its program when a record was written. */
-    synchronized ProcessHistory.Program program(int pid, long time, long offset) {
-        ProcessHistory process = processes.get(pid);
-        return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
+    ProcessHistory.Program program(int pid, long time, long offset) {
+        return ask(() -> {
+            ProcessHistory process = processes.get(pid);
+            return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
+        });
     }
 
     /** What a thread was called when a record was written. */
-    synchronized String comm(int tid, long time, long offset) {
-        ThreadHistory thread = threads.get(tid);
-        return thread == null ? tid == 0 ? "swapper" : ":" + tid : thread.at(time, offset);
+    String comm(int tid, long time, long offset) {
+        return ask(() -> {
+            ThreadHistory thread = threads.get(tid);
+            return thread == null ? ThreadHistory.unnamed(tid) : thread.at(time, offset);
+        });
     }
 
     /** The kernel's text. */

@@ -12,7 +12,12 @@ final class ThreadHistory {
     private long[] offsets = new long[2];
 
     ThreadHistory(int tid) {
-        unnamed = tid == 0 ? "swapper" : ":" + tid;
+        unnamed = unnamed(tid);
+    }
+
+    /** What perf calls a thread that nothing has named. */
+    static String unnamed(int tid) {
+        return tid == 0 ? "swapper" : ":" + tid;
     }
 
     void name(long time, long offset, String comm) {
