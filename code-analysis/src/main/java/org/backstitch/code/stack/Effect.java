@@ -74,6 +74,9 @@ public final class Effect {
     /** a = a, with its lower 32 bits sign-extended. */
     public static final int EXTEND = 25;
 
+    /** The eight bytes at b + 8 * the index register + n = a. */
+    public static final int STORE_INDEXED = 26;
+
     /** The first of the operations that control may not simply pass. */
     static final int FIRST_CONTROL = 32;
     /** Calls n. */

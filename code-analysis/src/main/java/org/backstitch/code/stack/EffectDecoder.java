@@ -143,6 +143,8 @@ final class EffectDecoder {
             moveToRegister(in);
         } else if (isSimpleMemory(in, 0) && isWhole(in, 1)) {
             emit(Effect.of(Effect.STORE, in.register(1), in.memoryBase(0), (int) in.memoryDisplacement(0)));
+        } else if (isTableEntry(in, 0, 8) && isGeneral(in.memoryBase(0)) && isWhole(in, 1)) {
+            emit(tableWord(Effect.STORE_INDEXED, in, 0, in.register(1)));
         } else {
             clobber(in, 0);
         }

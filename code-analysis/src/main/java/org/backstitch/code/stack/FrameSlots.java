@@ -140,6 +140,21 @@ final class FrameSlots {
         }
     }
 
+    /**
+     * Forgets what is counted from a place that is given up, where others may still count on it: if something that matters lay there, what is not
+     * listed is not known from now on. Returns whether there was anything.
+     */
+    boolean abandonPlace() {
+        boolean any = false;
+        for (int i = 0; i < count; i++) {
+            boolean there = Value.kind(addresses[i]) == Value.ALIGNED;
+            any |= there || Value.kind(values[i]) == Value.ALIGNED;
+            lossy |= there && Value.matters(values[i]);
+        }
+        forgetPlace();
+        return any;
+    }
+
     /** Whether every saved register that {@code that} has at or above {@code rsp} is here too, or may be. */
     boolean holdsSavedOf(FrameSlots that, long rsp) {
         for (int i = 0; i < that.count; i++) {

@@ -15,6 +15,7 @@ public final class StackState {
 
     final long[] registers = new long[REGISTERS];
     final FrameSlots slots = new FrameSlots();
+    final IndexedSlot indexed = new IndexedSlot();
     /** The registers of the last comparison; -1 for none that is known. */
     private int comparedA = -1;
 
@@ -29,6 +30,7 @@ public final class StackState {
         }
         registers[X86_64.RSP] = Value.cfa(-WORD);
         slots.clear();
+        indexed.clear();
         comparedA = -1;
         slots.store(Value.cfa(-WORD), Value.initial(X86_64.RIP));
     }
@@ -37,6 +39,7 @@ public final class StackState {
     void forget() {
         java.util.Arrays.fill(registers, Value.UNKNOWN);
         slots.clear();
+        indexed.clear();
         slots.lossy = true;
         comparedA = -1;
     }
@@ -92,6 +95,21 @@ public final class StackState {
         return found;
     }
 
+    /** The register that an indexed slot is found by ({@link #indexedAddress} + 8 * it); -1 if there is no such slot. */
+    public int indexRegister() {
+        return indexed.index();
+    }
+
+    /** Where the indexed slot would be if its register were 0: a value of kind {@link Value#CFA} or {@link Value#ALIGNED}. */
+    public long indexedAddress() {
+        return indexed.address();
+    }
+
+    /** What the indexed slot holds: the CFA plus a constant. */
+    public long indexedValue() {
+        return indexed.value();
+    }
+
     /** Whether RSP and the callee-saved registers are as at the entry of a function: so is a tail call made. */
     public boolean isAtEntry() {
         if (registers[X86_64.RSP] != Value.cfa(-WORD)) {
@@ -110,6 +128,13 @@ public final class StackState {
         int a = Effect.a(word);
         int b = Effect.b(word);
         int n = Effect.n(word);
+        if (Effect.operation(word) == Effect.LOAD_TABLE_64 && b != Effect.NO_REGISTER && Value.isFrame(registers[b])) {
+            long value = indexed.load(Effect.width(word), Value.plus(registers[b], n));
+            indexed.write(1 << a);
+            registers[a] = value;
+            return;
+        }
+        indexed.write(Effect.written(word));
         switch (Effect.operation(word)) {
             case Effect.SET -> {
                 for (int mask = n; mask != 0; mask &= mask - 1) {
@@ -170,6 +195,7 @@ public final class StackState {
                 }
             }
             case Effect.LOAD_TABLE_64 -> loadPointer(a, b, n);
+            case Effect.STORE_INDEXED -> indexed.store(Effect.width(word), Value.plus(registers[b], n), registers[a]);
             default -> {
                 // Nothing that matters.
             }
@@ -273,6 +299,7 @@ public final class StackState {
             }
         }
         slots.forgetPlace();
+        indexed.forgetPlace();
         return Value.of(Value.ALIGNED, 0);
     }
 
@@ -285,6 +312,7 @@ public final class StackState {
         for (int register = 0; register < REGISTERS; register++) {
             if (!Value.isCalleeSaved(register) && register != X86_64.RSP && (preserved >>> register & 1) == 0) {
                 registers[register] = Value.OTHER;
+                indexed.write(1 << register);
             }
         }
         slots.eraseBelow(registers[X86_64.RSP]);
@@ -341,6 +369,7 @@ public final class StackState {
     void copyFrom(StackState that) {
         System.arraycopy(that.registers, 0, registers, 0, REGISTERS);
         slots.copyFrom(that.slots);
+        indexed.copyFrom(that.indexed);
         comparedA = that.comparedA;
         comparedB = that.comparedB;
     }

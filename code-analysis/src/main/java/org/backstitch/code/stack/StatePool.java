@@ -1,6 +1,7 @@
 package org.backstitch.code.stack;
 
 import java.util.Arrays;
+import org.backstitch.unwind.machine.X86_64;
 
 /**
  * The states at the places where paths meet, as records in one array: whether the state is only assumed, the call that it lies directly
@@ -15,12 +16,14 @@ final class StatePool {
     private static final int SLOTS = STATE + StackState.REGISTERS;
     private static final int ADDRESSES = SLOTS + 1;
     private static final int VALUES = ADDRESSES + FrameSlots.MOST;
-    private static final int STRIDE = VALUES + FrameSlots.MOST;
+    private static final int INDEXED = VALUES + FrameSlots.MOST;
+    private static final int STRIDE = INDEXED + IndexedSlot.WORDS;
 
     private static final long LOSSY = 1L << 32;
 
     private long[] pool = new long[STRIDE * 64];
     private int count;
+    private final FrameSlots moved = new FrameSlots();
 
     void clear() {
         count = 0;
@@ -70,7 +73,11 @@ final class StatePool {
     void save(StackState state, int record) {
         int at = record * STRIDE;
         System.arraycopy(state.registers, 0, pool, at + STATE, StackState.REGISTERS);
-        FrameSlots slots = state.slots;
+        saveSlots(state.slots, at);
+        state.indexed.save(pool, at + INDEXED);
+    }
+
+    private void saveSlots(FrameSlots slots, int at) {
         pool[at + SLOTS] = slots.count | (slots.lossy ? LOSSY : 0);
         System.arraycopy(slots.addresses, 0, pool, at + ADDRESSES, slots.count);
         System.arraycopy(slots.values, 0, pool, at + VALUES, slots.count);
@@ -79,18 +86,23 @@ final class StatePool {
     void load(StackState state, int record) {
         int at = record * STRIDE;
         System.arraycopy(pool, at + STATE, state.registers, 0, StackState.REGISTERS);
-        FrameSlots slots = state.slots;
+        loadSlots(state.slots, at);
+        state.indexed.load(pool, at + INDEXED);
+        state.forgetComparison();
+    }
+
+    private void loadSlots(FrameSlots slots, int at) {
         slots.count = (int) pool[at + SLOTS];
         slots.lossy = (pool[at + SLOTS] & LOSSY) != 0;
         System.arraycopy(pool, at + ADDRESSES, slots.addresses, 0, slots.count);
         System.arraycopy(pool, at + VALUES, slots.values, 0, slots.count);
-        state.forgetComparison();
     }
 
     /** Joins a state into a record; returns whether that changed it. */
     boolean join(StackState state, int record) {
         int at = record * STRIDE + STATE;
-        boolean changed = false;
+        boolean changed = isMoved(pool[at + X86_64.RSP], state.registers[X86_64.RSP]) && movePlace(state, record);
+        changed |= state.indexed.join(pool, record * STRIDE + INDEXED);
         for (int register = 0; register < StackState.REGISTERS; register++) {
             long old = pool[at + register];
             if (old != state.registers[register]) {
@@ -102,6 +114,44 @@ final class StatePool {
             }
         }
         return joinSlots(state.slots, record * STRIDE) || changed;
+    }
+
+    private static boolean isMoved(long rsp, long other) {
+        return rsp != other && Value.kind(rsp) == Value.ALIGNED && Value.kind(other) == Value.ALIGNED;
+    }
+
+    /**
+     * RSP is at different distances from the one place of unknown distance to the CFA, as in a loop that makes the frame larger: from now
+     * on that place is where RSP is. What was counted from the old one is forgotten, in the record and in the state.
+     */
+    private boolean movePlace(StackState state, int record) {
+        int at = record * STRIDE;
+        boolean changed = pool[at + STATE + X86_64.RSP] != Value.of(Value.ALIGNED, 0);
+        for (int register = 0; register < StackState.REGISTERS; register++) {
+            if (register != X86_64.RSP && Value.kind(pool[at + STATE + register]) == Value.ALIGNED) {
+                pool[at + STATE + register] = Value.UNKNOWN;
+                changed = true;
+            }
+            if (Value.kind(state.registers[register]) == Value.ALIGNED) {
+                state.registers[register] = Value.UNKNOWN;
+            }
+        }
+        pool[at + STATE + X86_64.RSP] = Value.of(Value.ALIGNED, 0);
+        state.registers[X86_64.RSP] = Value.of(Value.ALIGNED, 0);
+        changed |= loadedSlots(record).abandonPlace();
+        saveSlots(moved, at);
+        state.slots.abandonPlace();
+        if (Value.kind(pool[at + INDEXED + 1]) == Value.ALIGNED) {
+            IndexedSlot.forget(pool, at + INDEXED);
+            changed = true;
+        }
+        state.indexed.forgetPlace();
+        return changed;
+    }
+
+    private FrameSlots loadedSlots(int record) {
+        loadSlots(moved, record * STRIDE);
+        return moved;
     }
 
     private boolean joinSlots(FrameSlots slots, int at) {

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param places of the caller's values of {@link #SAVED}, in that order
  */
 record FrameRow(@Nullable Cfa cfa, List<Place> places) {
+    /** For a CFA that is found without an index. */
+    static final int NO_INDEX = -1;
+
     /** The callee-saved registers (System V ABI x86-64 §3.2.1), RSP apart. */
     static final List<Integer> SAVED = List.of(X86_64.RBX, X86_64.RBP, X86_64.R12, X86_64.R13, X86_64.R14, X86_64.R15);
 
@@ -25,11 +28,17 @@ record FrameRow(@Nullable Cfa cfa, List<Place> places) {
      * @param offset in bytes
      * @param loaded whether it lies in memory
      * @param addend in bytes, not negative; 0 unless loaded
+     * @param index a register that is multiplied by 8 and added to the address of what is loaded; -1 for none
      */
-    record Cfa(int base, int offset, boolean loaded, int addend) {
+    record Cfa(int base, int offset, boolean loaded, int addend, int index) {
+        Cfa(int base, int offset, boolean loaded, int addend) {
+            this(base, offset, loaded, addend, NO_INDEX);
+        }
+
         @Override
         public String toString() {
-            String sum = X86_64.name(base) + signed(offset);
+            String times = index == NO_INDEX ? "" : "+" + X86_64.name(index) + "*8";
+            String sum = X86_64.name(base) + times + signed(offset);
             return loaded ? "*(%s)%s".formatted(sum, signed(addend)) : sum;
         }
     }
@@ -152,6 +161,21 @@ record FrameRow(@Nullable Cfa cfa, List<Place> places) {
                     int distance = distance(state, register, state.slotAddress(i));
                     return new Cfa(register, distance, true, -Value.offset(value));
                 }
+            }
+        }
+        return indexed(state);
+    }
+
+    /** By the index that a function of variable frame size put it aside with. */
+    private static @Nullable Cfa indexed(StackState state) {
+        int index = state.indexRegister();
+        if (index < 0 || Value.kind(state.indexedValue()) != Value.CFA || Value.offset(state.indexedValue()) > 0) {
+            return null;
+        }
+        for (int register : BASES) {
+            if (Value.kind(state.register(register)) == Value.kind(state.indexedAddress())) {
+                int distance = distance(state, register, state.indexedAddress());
+                return new Cfa(register, distance, true, -Value.offset(state.indexedValue()), index);
             }
         }
         return null;

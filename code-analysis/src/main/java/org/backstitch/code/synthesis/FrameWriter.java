@@ -32,6 +32,9 @@ final class FrameWriter {
     private static final int DW_CFA_EXPRESSION = 0x10;
     private static final int DW_CFA_OFFSET_EXTENDED_SF = 0x11;
     private static final int DW_OP_DEREF = 0x06;
+    private static final int DW_OP_PLUS = 0x22;
+    private static final int DW_OP_SHL = 0x24;
+    private static final int DW_OP_LIT0 = 0x30;
     private static final int DW_OP_PLUS_UCONST = 0x23;
     private static final int DW_OP_BREG0 = 0x70;
 
@@ -163,6 +166,13 @@ final class FrameWriter {
             ByteArrayOutputStream expression = new ByteArrayOutputStream();
             expression.write(DW_OP_BREG0 + cfa.base());
             sleb(expression, cfa.offset());
+            if (cfa.index() != FrameRow.NO_INDEX) {
+                expression.write(DW_OP_BREG0 + cfa.index());
+                sleb(expression, 0);
+                expression.write(DW_OP_LIT0 + 3);
+                expression.write(DW_OP_SHL);
+                expression.write(DW_OP_PLUS);
+            }
             expression.write(DW_OP_DEREF);
             if (cfa.addend() != 0) {
                 expression.write(DW_OP_PLUS_UCONST);

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import org.backstitch.bytes.Bytes;
 import org.backstitch.code.stack.DecodedCode;
 import org.backstitch.code.stack.Effect;
 import org.backstitch.code.stack.ModuleCode;
@@ -72,6 +73,9 @@ final class FunctionStarts {
                 elf.relocations(section).ifPresent(this::addPointers);
             }
         }
+        if (elf.type() == ElfConstants.ET_EXEC) {
+            addPointersInPlace(elf);
+        }
         for (ModuleCode.Part part : module.parts()) {
             if (part.isLinkageTable()
                     || part.name().equals(".init")
@@ -99,6 +103,24 @@ final class FunctionStarts {
                     guessed.remove(place);
                     int end = size > 0 && size <= Integer.MAX_VALUE - place ? place + (int) size : 0;
                     functions.merge(place, end, Math::max);
+                }
+            }
+        }
+    }
+
+    /** A program that is linked for fixed addresses has its pointers in place: every word of its data that is an address of code may be one. */
+    private void addPointersInPlace(ElfFile elf) {
+        for (ElfSection section : elf.sections()) {
+            boolean data = section.isAllocated()
+                    && section.type() != ElfConstants.SHT_NOBITS
+                    && !section.hasFlags(ElfConstants.SHF_EXECINSTR);
+            if (data) {
+                Bytes words = section.data();
+                for (long at = -section.address() & 7; at + 8 <= words.size(); at += 8) {
+                    int place = module.placeOf(words.i64(at));
+                    if (place != ModuleCode.NOWHERE && isLikely(place)) {
+                        pointed.add(place);
+                    }
                 }
             }
         }

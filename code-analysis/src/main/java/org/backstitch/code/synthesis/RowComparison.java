@@ -65,6 +65,7 @@ final class RowComparison {
                 && cfa != null
                 && UnwindRule.kind(rule) == UnwindRule.CALL
                 && UnwindRule.isDereferenced(rule) == cfa.loaded()
+                && cfa.index() == FrameRow.NO_INDEX
                 && UnwindRule.addend(rule) == cfa.addend()
                 && UnwindRule.base(rule) == cfa.base()
                 && UnwindRule.cfaOffset(rule) == cfa.offset();
