@@ -123,7 +123,7 @@ public final class Snapshot implements AutoCloseable {
             Optional<Binary> binary = Optional.empty();
             if (wanted) {
                 String name = vdso && files.find(OTHER_VDSO).isPresent() ? OTHER_VDSO : line.path();
-                binary = binaries.find(name, false, Optional.empty());
+                binary = binaries.find(name, false, MappedBinary.UNKNOWN);
             }
             mappings.add(line.mapping(binary.map(Binary::module).orElse(null)));
         }
