@@ -18,6 +18,8 @@ import java.util.TreeSet;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
+import org.backstitch.dump.text.MapsLine;
+import org.backstitch.dump.text.TextLine;
 import org.backstitch.elf.image.FileTree;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.CodeReader;
