@@ -36,9 +36,9 @@ final class SymbolStore {
 
     private final RecordingOptions options;
     private final Arena arena;
-    private final FileTree files;
     private final DebugFiles debugFiles;
     private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
+    private final PerfMapFiles perfMapFiles;
     private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
     private final Demangler demangler = Demangler.create();
     private final ConcurrentHashMap<String, String> demangled = new ConcurrentHashMap<>();
@@ -47,7 +47,7 @@ final class SymbolStore {
     SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel) throws IOException {
         this.options = options;
         this.arena = arena;
-        this.files = files;
+        this.perfMapFiles = new PerfMapFiles(files, System::nanoTime);
         this.debugFiles = DebugFiles.in(files);
         this.kernelSymbols = openKernelSymbols(kernel);
     }
@@ -137,8 +137,8 @@ final class SymbolStore {
     }
 
     private MaybeIndex openPerfMap(int pid) {
-        Path path = files.find("/tmp/perf-" + pid + ".map").orElse(null);
-        if (path == null || !Files.isRegularFile(path)) {
+        Path path = perfMapFiles.of(pid).orElse(null);
+        if (path == null) {
             return new MaybeIndex(null);
         }
         try {
