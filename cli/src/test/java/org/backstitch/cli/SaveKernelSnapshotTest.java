@@ -41,8 +41,10 @@ class SaveKernelSnapshotTest {
 
     @Test
     void theRecordIsTheSame() {
-        List<String> all =
-                run("kernel", core, "--vmlinux", vmlinux, "--format=json").out.lines().toList();
+        List<String> all = run("kernel", core, "--vmlinux", vmlinux, "--format=json")
+                .out
+                .lines()
+                .toList();
         assertTrue(all.size() > 50);
         int kept = 0;
         for (String pid : List.of("0", "1", "2", "100")) {
@@ -56,7 +58,16 @@ class SaveKernelSnapshotTest {
             for (String format : List.of("json", "text")) {
                 String copy = directory.resolve(format + pid).toString();
                 Result saved = run(
-                        "kernel", core, "--vmlinux", vmlinux, "--format", format, "--task", pid, "--save-snapshot", copy);
+                        "kernel",
+                        core,
+                        "--vmlinux",
+                        vmlinux,
+                        "--format",
+                        format,
+                        "--task",
+                        pid,
+                        "--save-snapshot",
+                        copy);
                 assertEquals(ExitStatus.DONE, saved.status, saved.err);
                 assertTrue(saved.err.contains("the same chain from there"), saved.err);
                 Result shown = run("snapshot", copy, "--format", format);

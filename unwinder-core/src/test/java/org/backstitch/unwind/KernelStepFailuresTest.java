@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.backstitch.elf.orc.OrcEntry;
@@ -40,7 +41,8 @@ class KernelStepFailuresTest {
 
     private KernelUnwinder unwinder() {
         long end = OrcCompiler.rule(OrcEntry.END_OF_STACK);
-        return new KernelUnwinder(pc -> pc >= CALLER && pc < CALLER + 0x100 ? end : pc == CODE ? row : UnwindRule.NONE, memory);
+        return new KernelUnwinder(
+                pc -> pc >= CALLER && pc < CALLER + 0x100 ? end : pc == CODE ? row : UnwindRule.NONE, memory);
     }
 
     private static OrcEntry entry(OrcType type, OrcRegister sp, int spOffset, OrcRegister bp, int bpOffset) {
@@ -72,7 +74,7 @@ class KernelStepFailuresTest {
     static Stream<Arguments> reads() {
         return Stream.of(
                 arguments("return address", entry(OrcType.CALL, OrcRegister.SP, 16), List.of(SP + 8)),
-                arguments("*(sp)", entry(OrcType.CALL, OrcRegister.SP_INDIRECT, 0), List.of(SP)),
+                arguments("*(sp)+16", entry(OrcType.CALL, OrcRegister.SP_INDIRECT, 16), List.of(SP)),
                 arguments("*(bp-8)", entry(OrcType.CALL, OrcRegister.BP_INDIRECT, -8), List.of(BP - 8)),
                 arguments(
                         "rbp below the CFA",
@@ -80,8 +82,8 @@ class KernelStepFailuresTest {
                         List.of(SP + 24, SP + 16)),
                 arguments(
                         "rbp at RBP",
-                        entry(OrcType.CALL, OrcRegister.SP, 16, OrcRegister.BP, 0),
-                        List.of(SP + 8, BP)));
+                        entry(OrcType.CALL, OrcRegister.SP, 16, OrcRegister.BP, -8),
+                        List.of(SP + 8, BP - 8)));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -95,7 +97,8 @@ class KernelStepFailuresTest {
         assertEquals(1, chain.size());
         assertEquals(StopReason.BAD_MEMORY, chain.stop());
         // With that word, which leads to a stack that ends in a return address.
-        memory.put(words.getLast(), what.startsWith("*") ? SP + 0x100 : CALLER + 1).put(SP + 0xf8, CALLER + 1);
+        long cfa = SP + (what.endsWith("+16") ? 0xf0 : 0x100);
+        memory.put(words.getLast(), what.startsWith("*") ? cfa : CALLER + 1).put(SP + 0xf8, CALLER + 1);
         assertEquals(StopReason.END_OF_STACK, unwinder().walkRegisters(cpu(SP, BP), KERNEL_CS, STACKS, chain));
         assertEquals(2, chain.size());
     }
@@ -104,7 +107,8 @@ class KernelStepFailuresTest {
     @MethodSource("reads")
     void aWordThatIsOnNoStackEndsTheChain(String what, OrcEntry entry, List<Long> words) {
         row = OrcCompiler.rule(entry);
-        // What is based on RSP is moved off the stack by ending the stack there, what is based on RBP by an RBP elsewhere.
+        // What is based on RSP is moved off the stack by ending the stack there, what is based on RBP by an RBP
+        // elsewhere.
         boolean byRbp = words.getLast() >= BP - 8;
         KernelStacks stacks = byRbp ? STACKS : KernelStacks.ofTask(TASK, words.getLast());
         words.forEach(word -> memory.put(word, CALLER + 1));
@@ -224,12 +228,10 @@ class KernelStepFailuresTest {
         for (long below : new long[] {8, 0x800, 0xff8}) {
             memory.put(TASK - below + 0x1008, CALLER + 1);
             assertEquals(
-                    StopReason.END_OF_STACK,
-                    unwinder().walkRegisters(cpu(TASK - below, BP), KERNEL_CS, STACKS, chain));
+                    StopReason.END_OF_STACK, unwinder().walkRegisters(cpu(TASK - below, BP), KERNEL_CS, STACKS, chain));
         }
-        assertEquals(
-                StopReason.BAD_STACK,
-                unwinder().walkRegisters(cpu(TASK - 0x1008, BP), KERNEL_CS, STACKS, chain));
+        assertEquals(StopReason.BAD_STACK, unwinder().walkRegisters(cpu(TASK - 0x1008, BP), KERNEL_CS, STACKS, chain));
+        assertEquals(StopReason.BAD_STACK, unwinder().walkRegisters(cpu(TASK - 0x1000, BP), KERNEL_CS, STACKS, chain));
     }
 
     @Test
@@ -261,5 +263,37 @@ class KernelStepFailuresTest {
         assertEquals(KernelStacks.MAX_COUNT, all.size());
         assertEquals("s63", all.get(63).name());
         assertThrows(IllegalArgumentException.class, () -> all.withTask(0, 16));
+    }
+
+    @Test
+    void chainsAreTheSameIfAllOfTheirFramesAre() {
+        row = OrcCompiler.rule(entry(OrcType.REGS, OrcRegister.SP, 0));
+        putRegisters(SP);
+        KernelCallchain again = new KernelCallchain();
+        unwinder().walkRegisters(cpu(SP, BP), KERNEL_CS, STACKS, chain);
+        unwinder().walkRegisters(cpu(SP, BP), KERNEL_CS, STACKS, again);
+        assertTrue(chain.sameFramesAs(again) && again.sameFramesAs(chain));
+        assertEquals(2, chain.size());
+        // One frame less, another pc, another SP, not interrupted there.
+        again.clear();
+        again.add(chain.pc(0), chain.sp(0), 0, true, 0, false);
+        assertFalse(chain.sameFramesAs(again) || again.sameFramesAs(chain));
+        long[][] others = {{1, 0, 0}, {0, 8, 0}, {0, 0, 1}};
+        for (long[] other : others) {
+            again.clear();
+            again.add(chain.pc(0), chain.sp(0), 0, true, 0, false);
+            again.add(chain.pc(1) + other[0], chain.sp(1) + other[1], 0, other[2] == 0, 0, false);
+            assertFalse(chain.sameFramesAs(again), () -> Arrays.toString(other));
+        }
+        // The user's registers on top.
+        again.clear();
+        again.user(1, 2, 3, true);
+        chain.clear();
+        assertFalse(chain.sameFramesAs(again) || again.sameFramesAs(chain));
+        for (long[] user : new long[][] {{1, 2}, {1, 3}, {0, 2}}) {
+            chain.clear();
+            chain.user(user[0], user[1], 3, true);
+            assertEquals(user[0] == 1 && user[1] == 2, chain.sameFramesAs(again));
+        }
     }
 }

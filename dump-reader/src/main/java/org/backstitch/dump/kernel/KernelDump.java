@@ -321,8 +321,7 @@ public final class KernelDump {
         KernelStacks knownStacks = stacks.of(task);
         ReturnHooks replaced = hooks.of(task, memory);
         if (state != null) {
-            return WalkStart.ofCpu(
-                    state.status().registers(), state.status().codeSegment(), knownStacks, replaced);
+            return WalkStart.ofCpu(state.status().registers(), state.status().codeSegment(), knownStacks, replaced);
         }
         if (task.running()) {
             // What the task left when it last slept is no stack any more.

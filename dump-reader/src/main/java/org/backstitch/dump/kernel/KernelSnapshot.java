@@ -73,13 +73,15 @@ public final class KernelSnapshot {
         long codeSegment = readRegisters(registerFile, registers);
         Map<Long, Long> replaced = new HashMap<>();
         if (Files.exists(directory.resolve(REPLACED))) {
-            forEachPair(Bytes.map(directory.resolve(REPLACED), arena), (slot, rest, line, source) ->
-                    replaced.put(slot, line.hexadecimal(rest, source)));
+            forEachPair(
+                    Bytes.map(directory.resolve(REPLACED), arena),
+                    (slot, rest, line, source) -> replaced.put(slot, line.hexadecimal(rest, source)));
         }
-        forEachPair(Bytes.map(directory.resolve(ROWS), arena), (address, rest, line, source) ->
-                rules.put(address, rule(rest, line, source)));
-        forEachPair(Bytes.map(directory.resolve(NAMES), arena), (address, rest, _, _) ->
-                names.put(address, name(rest)));
+        forEachPair(
+                Bytes.map(directory.resolve(ROWS), arena),
+                (address, rest, line, source) -> rules.put(address, rule(rest, line, source)));
+        forEachPair(
+                Bytes.map(directory.resolve(NAMES), arena), (address, rest, _, _) -> names.put(address, name(rest)));
         KernelStacks stacks = KernelStacks.of(readStacks(Bytes.map(directory.resolve(MAPS), arena)));
         start = kind == WalkStart.Kind.NOWHERE
                 ? WalkStart.none(stop(fields.getOrDefault("stop", "")))
@@ -101,7 +103,8 @@ public final class KernelSnapshot {
                 0,
                 registers[X86_64.RIP],
                 kind == WalkStart.Kind.NEW,
-                kind == WalkStart.Kind.RUNNING || kind == WalkStart.Kind.NOWHERE && start.failure() == StopReason.MISSING_REGISTER);
+                kind == WalkStart.Kind.RUNNING
+                        || kind == WalkStart.Kind.NOWHERE && start.failure() == StopReason.MISSING_REGISTER);
     }
 
     /** Whether a directory holds a task of a kernel, rather than a thread of a process. */

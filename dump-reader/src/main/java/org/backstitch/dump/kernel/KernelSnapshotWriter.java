@@ -146,7 +146,8 @@ public final class KernelSnapshotWriter {
         for (int number = 0; number < start.stacks().size(); number++) {
             KernelStack stack = start.stacks().get(number);
             String name = KernelSnapshot.STACK_PREFIX + stack.name() + "]";
-            text.append(new MapsLine(stack.start(), stack.end(), "rw-p", 0, 0, name)).append('\n');
+            text.append(new MapsLine(stack.start(), stack.end(), "rw-p", 0, 0, name))
+                    .append('\n');
         }
         writeText(KernelSnapshot.MAPS, text);
     }

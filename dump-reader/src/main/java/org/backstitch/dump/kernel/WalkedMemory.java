@@ -48,8 +48,9 @@ final class WalkedMemory implements Memory {
         List<Span> spans = new ArrayList<>();
         for (int number = 0; number < stacks.size(); number++) {
             KernelStack stack = stacks.get(number);
-            List<Long> here =
-                    words.stream().filter(word -> stack.contains(word, Long.BYTES)).toList();
+            List<Long> here = words.stream()
+                    .filter(word -> stack.contains(word, Long.BYTES))
+                    .toList();
             if (!here.isEmpty()) {
                 long room = stack.end() - here.getLast() - Long.BYTES;
                 addPieces(

@@ -74,8 +74,7 @@ final class LinuxCalls {
         processVmReadv = find(
                 "process_vm_readv",
                 FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG));
-        schedSetscheduler =
-                find("sched_setscheduler", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+        schedSetscheduler = find("sched_setscheduler", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
         captured = arena.allocate(CAPTURED);
         status = arena.allocate(JAVA_INT);
         local = arena.allocate(IOVEC, Long.BYTES);

@@ -149,7 +149,8 @@ final class ThreadHolder {
         int signal = 0;
         boolean first = calls.goFirst();
         try {
-            if (calls.ptrace(LinuxCalls.PTRACE_INTERRUPT, tid, 0, 0) < 0 || !awaitStop(tid, first ? SPIN_FIRST : SPIN)) {
+            if (calls.ptrace(LinuxCalls.PTRACE_INTERRUPT, tid, 0, 0) < 0
+                    || !awaitStop(tid, first ? SPIN_FIRST : SPIN)) {
                 return null;
             }
             held = true;

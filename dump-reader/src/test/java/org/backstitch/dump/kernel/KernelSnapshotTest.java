@@ -83,7 +83,9 @@ class KernelSnapshotTest {
                 KernelSnapshot snapshot = KernelSnapshot.open(copy, arena);
                 assertEquals(stop, snapshot.walk(Integer.MAX_VALUE, again), task.toString());
                 assertEquals(
-                        frames(task, chain, names::find), frames(snapshot.task(), again, snapshot::name), task.toString());
+                        frames(task, chain, names::find),
+                        frames(snapshot.task(), again, snapshot::name),
+                        task.toString());
                 assertTrue(saved.chain().sameFramesAs(again));
                 assertEquals(task.pid(), snapshot.task().pid());
                 assertEquals(task.tgid(), snapshot.task().tgid());
@@ -98,14 +100,15 @@ class KernelSnapshotTest {
     private Path oneOf(String name, String vmlinux) throws IOException {
         KernelDump dump = dump(name, vmlinux);
         KernelNames names = KernelNames.of(dump, Dumps.vmlinux(vmlinux), null, null, Arena.ofAuto());
-        KernelTask task =
-                dump.tasks().stream().filter(each -> !each.running()).findFirst().orElseThrow();
+        KernelTask task = dump.tasks().stream()
+                .filter(each -> !each.running())
+                .findFirst()
+                .orElseThrow();
         Path copy = directory.resolve("one");
         KernelSnapshotWriter.Saved saved = KernelSnapshotWriter.write(copy, dump, task, names);
         assertTrue(saved.chain().size() > 3);
         assertTrue(saved.bytes() < 16 << 10, "a stack's worth and little more: " + saved.bytes());
-        assertThrows(
-                FileAlreadyExistsException.class, () -> KernelSnapshotWriter.write(copy, dump, task, names));
+        assertThrows(FileAlreadyExistsException.class, () -> KernelSnapshotWriter.write(copy, dump, task, names));
         return copy;
     }
 
@@ -153,7 +156,8 @@ class KernelSnapshotTest {
             List<String> rows = new ArrayList<>(Files.readAllLines(copy.resolve("orc.txt")));
             int covering = 0;
             for (int i = 0; i < rows.size(); i++) {
-                long start = Long.parseUnsignedLong(rows.get(i).substring(0, rows.get(i).indexOf(' ')), 16);
+                long start = Long.parseUnsignedLong(
+                        rows.get(i).substring(0, rows.get(i).indexOf(' ')), 16);
                 covering = Long.compareUnsigned(start, third) <= 0 ? i : covering;
             }
             String row = rows.get(covering);

@@ -10,10 +10,9 @@ public final class OrcText {
     /** An entry's words; a register is {@code (und)}, {@code sp+8}, {@code (bp-8)} or {@code (sp)+8}. */
     private static final Pattern ENTRY = Pattern.compile("type:(.+) sp:([^ ]+) bp:([^ ]+) signal:([01])");
 
-    private static final Pattern REGISTER =
-            Pattern.compile("(?<direct>[a-z0-9]+)(?<o1>[+-]\\d{1,5})"
-                    + "|\\((?<inner>[a-z]+)(?<o2>[+-]\\d{1,5})\\)"
-                    + "|\\((?<outer>[a-z]+)\\)(?<o3>[+-]\\d{1,5})");
+    private static final Pattern REGISTER = Pattern.compile("(?<direct>[a-z0-9]+)(?<o1>[+-]\\d{1,5})"
+            + "|\\((?<inner>[a-z]+)(?<o2>[+-]\\d{1,5})\\)"
+            + "|\\((?<outer>[a-z]+)\\)(?<o3>[+-]\\d{1,5})");
 
     private OrcText() {}
 
