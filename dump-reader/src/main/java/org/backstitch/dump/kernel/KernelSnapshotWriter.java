@@ -70,19 +70,13 @@ public final class KernelSnapshotWriter {
                     return dump.text().rule(pc);
                 },
                 memory);
-        WalkStart remembering = new WalkStart(
-                start.kind(),
-                start.registers(),
-                start.codeSegment(),
-                start.stacks(),
-                (returnAddress, slot) -> {
-                    long original = start.hooks().original(returnAddress, slot);
-                    if (original != returnAddress) {
-                        replaced.put(slot, original);
-                    }
-                    return original;
-                },
-                start.failure());
+        WalkStart remembering = start.withHooks((returnAddress, slot) -> {
+            long original = start.hooks().original(returnAddress, slot);
+            if (original != returnAddress) {
+                replaced.put(slot, original);
+            }
+            return original;
+        });
         KernelCallchain chain = new KernelCallchain();
         StopReason stop = remembering.walk(unwinder, chain);
         boolean complete = stop == StopReason.END_OF_STACK || stop == StopReason.USER_REGISTERS;
@@ -132,7 +126,7 @@ public final class KernelSnapshotWriter {
         for (int register = X86_64.COUNT - 1; register >= 0; register--) { // RIP first, as people read it
             if (all || register == X86_64.RIP || register == X86_64.RSP || register == X86_64.RBP) {
                 text.append(X86_64.name(register)).append(": ");
-                text.append(Long.toHexString(start.registers()[register])).append('\n');
+                text.append(Long.toHexString(start.register(register))).append('\n');
             }
         }
         if (all) {

@@ -8,18 +8,33 @@ import org.backstitch.unwind.ReturnHooks;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.machine.X86_64;
 
-/**
- * Where the walk of a task's stack begins.
- *
- * @param kind how
- * @param registers by DWARF number; of a task that sleeps only RIP, RSP and RBP count
- * @param codeSegment CS, of a task that runs
- * @param stacks that the task may be on
- * @param hooks the return addresses that tracers have replaced on them
- * @param failure why there is nothing to begin with; only with {@link Kind#NOWHERE}
- */
-record WalkStart(
-        Kind kind, long[] registers, long codeSegment, KernelStacks stacks, ReturnHooks hooks, StopReason failure) {
+/** Where the walk of a task's stack begins. Immutable. */
+final class WalkStart {
+    private final Kind kind;
+    private final long[] registers;
+    private final long codeSegment;
+    private final KernelStacks stacks;
+    private final ReturnHooks hooks;
+    private final StopReason failure;
+
+    /**
+     * @param kind how
+     * @param registers by DWARF number; of a task that sleeps only RIP, RSP and RBP count
+     * @param codeSegment CS, of a task that runs
+     * @param stacks that the task may be on
+     * @param hooks the return addresses that tracers have replaced on them
+     * @param failure why there is nothing to begin with; only with {@link Kind#NOWHERE}
+     */
+    WalkStart(
+            Kind kind, long[] registers, long codeSegment, KernelStacks stacks, ReturnHooks hooks, StopReason failure) {
+        this.kind = kind;
+        this.registers = registers.clone();
+        this.codeSegment = codeSegment;
+        this.stacks = stacks;
+        this.hooks = hooks;
+        this.failure = failure;
+    }
+
     /** What a walk begins with. */
     enum Kind {
         /** The registers of the CPU that the task is on. */
@@ -30,6 +45,36 @@ record WalkStart(
         NEW,
         /** Nothing: the dump does not hold it. */
         NOWHERE
+    }
+
+    /** The same with other hooks. */
+    WalkStart withHooks(ReturnHooks others) {
+        return new WalkStart(kind, registers, codeSegment, stacks, others, failure);
+    }
+
+    Kind kind() {
+        return kind;
+    }
+
+    /** A register by its DWARF number. */
+    long register(int number) {
+        return registers[number];
+    }
+
+    long codeSegment() {
+        return codeSegment;
+    }
+
+    KernelStacks stacks() {
+        return stacks;
+    }
+
+    ReturnHooks hooks() {
+        return hooks;
+    }
+
+    StopReason failure() {
+        return failure;
     }
 
     static WalkStart ofCpu(long[] registers, long codeSegment, KernelStacks stacks, ReturnHooks hooks) {

@@ -149,9 +149,7 @@ class KernelSnapshotTest {
         KernelCallchain chain = new KernelCallchain();
         try (Arena arena = Arena.ofConfined()) {
             assertEquals(
-                    StopReason.END_OF_STACK,
-                    KernelSnapshot.open(copy, arena).walk(Integer.MAX_VALUE, chain),
-                    chain.toString());
+                    StopReason.END_OF_STACK, KernelSnapshot.open(copy, arena).walk(Integer.MAX_VALUE, chain));
             long third = chain.pc(2) - 1;
             List<String> rows = new ArrayList<>(Files.readAllLines(copy.resolve("orc.txt")));
             int covering = 0;
