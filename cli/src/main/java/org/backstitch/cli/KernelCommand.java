@@ -1,16 +1,16 @@
 package org.backstitch.cli;
 
-import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.backstitch.bytes.Bytes;
-import org.backstitch.cli.output.JsonLines;
-import org.backstitch.cli.output.Output;
-import org.backstitch.cli.output.PlainText;
 import org.backstitch.dump.kernel.KernelDump;
 import org.backstitch.dump.kernel.KernelNames;
+import org.backstitch.dump.kernel.KernelSnapshot;
+import org.backstitch.dump.kernel.KernelSnapshotWriter;
 import org.backstitch.dump.kernel.KernelTask;
 import org.backstitch.dump.kernel.VmCore;
 import org.backstitch.elf.ElfFile;
@@ -18,13 +18,9 @@ import org.backstitch.elf.image.ElfImage;
 import org.backstitch.symbols.Kallsyms;
 import org.backstitch.unwind.KernelCallchain;
 import org.backstitch.unwind.StopReason;
-import org.jspecify.annotations.Nullable;
 
 /** {@code backstitch kernel}: the stacks of all tasks of a crashed kernel. */
 public final class KernelCommand implements Subcommand {
-    private static final String KERNEL_DSO = "[kernel.kallsyms]";
-    private static final String UNKNOWN_DSO = "[unknown]";
-
     @Override
     public Syntax syntax() {
         return Syntax.of("Print the stack of every task of a kernel crash dump.")
@@ -47,10 +43,17 @@ public final class KernelCommand implements Subcommand {
                         "A copy of /proc/kallsyms from the boot that crashed: names, and symbols where vmlinux has none.")
                 .option("--max-stack", "N", "At most N frames a task (default: all).")
                 .option("--format", "WORD", "text (the default), or json: one object a line.")
+                .option("--task", "PID", "Only this task; of the idle ones, which are all 0, that of CPU 0.")
+                .option(
+                        "--save-snapshot",
+                        "DIR",
+                        "Keep the stack of the task chosen (or of the first) in a new directory, with the little of memory and unwind"
+                                + " tables that its unwinding reads: a case for backstitch snapshot.")
                 .example("backstitch kernel vmcore --vmlinux vmlinux", "every task's stack")
                 .example(
                         "backstitch kernel vmcore --vmlinux vmlinux --modules /lib/modules/6.1.0-50-amd64 --format json",
-                        "with the modules' functions, for a script");
+                        "with the modules' functions, for a script")
+                .example("backstitch kernel vmcore --task 4711 --save-snapshot case", "one task, kept as a case");
     }
 
     @Override
@@ -70,19 +73,58 @@ public final class KernelCommand implements Subcommand {
                     kallsymsFile.isEmpty() ? null : Kallsyms.inKernelOrder(Bytes.map(kallsymsFile.get(), arena));
             KernelDump dump = KernelDump.read(core, vmlinux, kallsyms);
             KernelNames names = KernelNames.of(dump, vmlinux, kallsyms, modules.orElse(null), arena);
-            Printer printer = json ? new JsonPrinter(session.out(), names) : new TextPrinter(session.out(), names);
+            KernelStackWriter writer = KernelStackWriter.of(json, session.out(), names::find);
             KernelDump.Walker walker = dump.walker();
             walker.setMaxFrames(maxStack);
             KernelCallchain chain = new KernelCallchain();
             long frames = 0;
-            for (KernelTask task : dump.tasks()) {
+            List<KernelTask> tasks = chosen(dump, arguments);
+            for (KernelTask task : tasks) {
                 StopReason stop = walker.walk(task, chain);
-                printer.print(task, chain, stop);
+                writer.write(task, chain, stop);
                 frames += chain.size();
+            }
+            Optional<Path> directory = arguments.path("--save-snapshot");
+            if (directory.isPresent()) {
+                save(directory.get(), dump, tasks.getFirst(), names, session);
             }
             summarize(session, dump, walker, names, frames);
         }
         return ExitStatus.DONE;
+    }
+
+    /** The tasks that were chosen: all, or one. */
+    private static List<KernelTask> chosen(KernelDump dump, Arguments arguments) throws UnusableInputException {
+        if (!arguments.has("--task") && !arguments.has("--save-snapshot")) {
+            return dump.tasks();
+        }
+        int pid = arguments.number("--task", 0, 0, Integer.MAX_VALUE);
+        for (KernelTask task : dump.tasks()) {
+            if (!arguments.has("--task") || task.pid() == pid) {
+                return List.of(task);
+            }
+        }
+        throw new UnusableInputException("task " + pid, "there is no such task in it");
+    }
+
+    /** Keeps a task, and says whether a walk of what was kept comes to the same end. */
+    private static void save(Path directory, KernelDump dump, KernelTask task, KernelNames names, Session session)
+            throws IOException {
+        KernelSnapshotWriter.Saved saved = KernelSnapshotWriter.write(directory, dump, task, names);
+        KernelCallchain again = new KernelCallchain();
+        boolean same;
+        try (Arena arena = Arena.ofShared()) {
+            StopReason stop = KernelSnapshot.open(directory, arena).walk(Integer.MAX_VALUE, again);
+            same = stop == saved.stop() && saved.chain().sameFramesAs(again);
+        }
+        session.say(String.format(
+                Locale.ROOT,
+                "%s: %,d frames (%s), %,d bytes; %s",
+                directory,
+                saved.chain().size(),
+                saved.stop().label(),
+                saved.bytes(),
+                same ? "the same chain from there" : "ANOTHER CHAIN FROM THERE: please report it"));
     }
 
     private static void summarize(
@@ -100,97 +142,5 @@ public final class KernelCommand implements Subcommand {
         if (count != 0) {
             line.append(", ").append(count).append(' ').append(what);
         }
-    }
-
-    /** A way to print a task. */
-    private interface Printer {
-        void print(KernelTask task, KernelCallchain chain, StopReason stop) throws IOException;
-    }
-
-    private static String dso(KernelNames.Name name) {
-        if (!name.module().isEmpty()) {
-            return name.module();
-        }
-        return name.symbol() == null ? UNKNOWN_DSO : KERNEL_DSO;
-    }
-
-    /** As perf script prints samples: a head line, then a line a frame, then an empty one. */
-    private record TextPrinter(Output out, KernelNames names) implements Printer {
-        @Override
-        public void print(KernelTask task, KernelCallchain chain, StopReason stop) throws IOException {
-            out.append(PlainText.oneLine(task.comm())).append(' ').decimal(task.pid());
-            out.append(" [").append("%03d".formatted(task.cpu())).append("] ");
-            out.append(task.running() ? "running: " : "").append(stop.label()).newline();
-            for (int frame = 0; frame < chain.size(); frame++) {
-                KernelNames.Name name = names.find(chain.pc(frame), isExact(task, chain, frame));
-                out.append('\t').hex(chain.pc(frame)).append(' ');
-                String symbol = name.symbol();
-                if (symbol == null) {
-                    out.append("[unknown]");
-                } else {
-                    out.append(PlainText.oneLine(symbol)).append("+0x").hex(name.offset());
-                }
-                out.append(" (").append(dso(name)).append(')');
-                out.append(chain.isInterrupted(frame) ? " interrupted" : "").newline();
-            }
-            if (chain.hasUserFrame()) {
-                out.append('\t').hex(chain.userPc()).append(" [unknown] (user)").newline();
-            }
-            out.newline();
-        }
-    }
-
-    /** One JSON object a task. */
-    private static final class JsonPrinter implements Printer {
-        private final JsonLines lines;
-        private final KernelNames names;
-
-        JsonPrinter(Output out, KernelNames names) throws IOException {
-            this.lines = new JsonLines(out);
-            this.names = names;
-        }
-
-        @Override
-        public void print(KernelTask task, KernelCallchain chain, StopReason stop) throws IOException {
-            JsonGenerator generator = lines.generator();
-            lines.begin()
-                    .number("pid", task.pid())
-                    .number("tgid", task.tgid())
-                    .text("comm", task.comm())
-                    .number("cpu", task.cpu());
-            generator.writeArrayFieldStart("frames");
-            for (int frame = 0; frame < chain.size(); frame++) {
-                KernelNames.Name name = names.find(chain.pc(frame), isExact(task, chain, frame));
-                generator.writeStartObject();
-                lines.address("ip", chain.pc(frame)).address("sp", chain.sp(frame));
-                symbol(name);
-                lines.text("dso", dso(name)).text("kind", "kernel").truth("interrupted", chain.isInterrupted(frame));
-                generator.writeEndObject();
-            }
-            if (chain.hasUserFrame()) {
-                generator.writeStartObject();
-                lines.address("ip", chain.userPc()).address("sp", chain.userSp());
-                lines.text("sym", null).unknown("off").text("dso", UNKNOWN_DSO);
-                lines.text("kind", "user").truth("interrupted", true);
-                generator.writeEndObject();
-            }
-            generator.writeEndArray();
-            lines.text("kernel_stop", stop.label()).end();
-        }
-
-        private void symbol(KernelNames.Name name) throws IOException {
-            @Nullable String symbol = name.symbol();
-            lines.text("sym", symbol);
-            if (symbol == null) {
-                lines.unknown("off");
-            } else {
-                lines.number("off", name.offset());
-            }
-        }
-    }
-
-    /** Whether a frame's pc is where it is, and not behind a call: also that of a task that has yet to run its first instruction. */
-    private static boolean isExact(KernelTask task, KernelCallchain chain, int frame) {
-        return chain.isInterrupted(frame) || frame == 0 && task.isNew();
     }
 }

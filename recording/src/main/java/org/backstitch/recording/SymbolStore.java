@@ -2,7 +2,6 @@ package org.backstitch.recording;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -36,9 +35,9 @@ final class SymbolStore {
 
     private final RecordingOptions options;
     private final Arena arena;
-    private final FileTree files;
     private final DebugFiles debugFiles;
     private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
+    private final PerfMapFiles perfMapFiles;
     private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
     private final Demangler demangler = Demangler.create();
     private final ConcurrentHashMap<String, String> demangled = new ConcurrentHashMap<>();
@@ -47,7 +46,7 @@ final class SymbolStore {
     SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel) throws IOException {
         this.options = options;
         this.arena = arena;
-        this.files = files;
+        this.perfMapFiles = new PerfMapFiles(files, System::nanoTime);
         this.debugFiles = DebugFiles.in(files);
         this.kernelSymbols = openKernelSymbols(kernel);
     }
@@ -137,8 +136,8 @@ final class SymbolStore {
     }
 
     private MaybeIndex openPerfMap(int pid) {
-        Path path = files.find("/tmp/perf-" + pid + ".map").orElse(null);
-        if (path == null || !Files.isRegularFile(path)) {
+        Path path = perfMapFiles.of(pid).orElse(null);
+        if (path == null) {
             return new MaybeIndex(null);
         }
         try {

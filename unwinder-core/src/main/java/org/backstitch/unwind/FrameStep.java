@@ -392,13 +392,19 @@ final class FrameStep implements DwarfExpression.Machine {
         return fail(StopReason.BAD_UNWIND_INFO);
     }
 
-    private boolean unreadable(long address) {
+    /** Fails because of an address that cannot be read. */
+    boolean unreadable(long address) {
         return fail(whyUnreadable(address));
     }
 
     private boolean fail(StopReason reason) {
         failure = reason;
         return false;
+    }
+
+    /** Whether a process can have anything mapped at an address. */
+    static boolean isPossible(long address) {
+        return Long.compareUnsigned(address, LOWEST_ADDRESS) >= 0 && Long.compareUnsigned(address, USER_END) < 0;
     }
 
     /**
@@ -414,7 +420,7 @@ final class FrameStep implements DwarfExpression.Machine {
                     ? StopReason.DUMP_EXHAUSTED
                     : StopReason.BAD_MEMORY;
         }
-        if (Long.compareUnsigned(address, LOWEST_ADDRESS) < 0 || Long.compareUnsigned(address, USER_END) >= 0) {
+        if (!isPossible(address)) {
             return StopReason.BAD_MEMORY;
         }
         Mapping mapping = space.find(address);

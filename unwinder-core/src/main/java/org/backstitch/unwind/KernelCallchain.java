@@ -138,4 +138,15 @@ public final class KernelCallchain {
     public boolean hasFullUserRegisters() {
         return userRegistersComplete;
     }
+
+    /** Whether another chain has the same frames: pc, RSP, how each was reached, and the user frame. */
+    public boolean sameFramesAs(KernelCallchain other) {
+        boolean same = size() == other.size() && hasUserFrame() == other.hasUserFrame();
+        for (int frame = 0; same && frame < size(); frame++) {
+            same = pc(frame) == other.pc(frame)
+                    && sp(frame) == other.sp(frame)
+                    && isInterrupted(frame) == other.isInterrupted(frame);
+        }
+        return same && (!hasUserFrame() || userPc() == other.userPc() && userSp() == other.userSp());
+    }
 }

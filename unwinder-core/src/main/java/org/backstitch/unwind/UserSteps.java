@@ -288,6 +288,11 @@ final class UserSteps {
                 return true;
             }
         }
+        if (calledNothing(frame.pc())
+                && !frameStep.isReadable(sp, Long.BYTES)
+                && frameStep.whyUnreadable(sp) == StopReason.DUMP_EXHAUSTED) {
+            return frameStep.unreadable(sp);
+        }
         long bp = frame.get(RBP);
         if (frame.isKnown(RBP)
                 && Long.compareUnsigned(bp, sp) >= 0
@@ -305,6 +310,16 @@ final class UserSteps {
             }
         }
         return false;
+    }
+
+    /**
+     * Whether the current frame is where no code can be, and something was called there all the same: a null pointer to a function, say.
+     * Then only the word at the stack pointer tells from where.
+     */
+    private boolean calledNothing(long pc) {
+        Mapping there = space.find(pc);
+        boolean impossible = there == null ? !FrameStep.isPossible(pc) : !there.isExecutable();
+        return impossible && chain.isExact(chain.size - 1);
     }
 
     /** A frame pointer that leads to another mapping than the stack pointer's is one of another stack, left over. */

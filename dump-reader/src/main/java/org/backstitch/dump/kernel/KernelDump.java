@@ -15,8 +15,10 @@ import org.backstitch.elf.orc.KernelRelease;
 import org.backstitch.elf.orc.OrcTable;
 import org.backstitch.symbols.Kallsyms;
 import org.backstitch.unwind.KernelCallchain;
+import org.backstitch.unwind.KernelStacks;
 import org.backstitch.unwind.KernelText;
 import org.backstitch.unwind.KernelUnwinder;
+import org.backstitch.unwind.ReturnHooks;
 import org.backstitch.unwind.StopReason;
 import org.jspecify.annotations.Nullable;
 
@@ -76,6 +78,7 @@ public final class KernelDump {
     private final TaskList.Result tasks;
     private final ModuleList.Result modules;
     private final GeneratedCode generated;
+    private final OrcRows rows;
     private final KernelText text;
     private final InactiveFrame inactiveFrame;
     private final TracerHooks hooks;
@@ -96,6 +99,7 @@ public final class KernelDump {
         modules = ModuleList.read(kernel, image.table.format());
         hooks = new TracerHooks(kernel);
         generated = GeneratedCode.read(kernel);
+        rows = new OrcRows(image.table, image.offset, modules.modules(), generated);
         text = text(image, modules.modules(), generated);
     }
 
@@ -309,6 +313,43 @@ public final class KernelDump {
         return tasks.unreadable() + modules.unreadable();
     }
 
+    /** Where the walk of a task's stack begins. */
+    WalkStart walkStart(KernelTask task) {
+        KernelMemory memory = core.memory();
+        CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
+        CpuState state = cpu == null ? null : cpu.state();
+        KernelStacks knownStacks = stacks.of(task);
+        ReturnHooks replaced = hooks.of(task, memory);
+        if (state != null) {
+            return WalkStart.ofCpu(state.status().registers(), state.status().codeSegment(), knownStacks, replaced);
+        }
+        if (task.running()) {
+            // What the task left when it last slept is no stack any more.
+            return WalkStart.none(StopReason.MISSING_REGISTER);
+        }
+        long frame = task.savedStackPointer();
+        if (!inactiveFrame.isReadable(memory, frame)) {
+            return WalkStart.none(StopReason.BAD_MEMORY);
+        }
+        return WalkStart.ofSleeping(
+                frame + inactiveFrame.size(),
+                inactiveFrame.rbp(memory, frame),
+                task.resumeAddress(),
+                task.isNew(),
+                knownStacks,
+                replaced);
+    }
+
+    /** The unwind tables as they were read. */
+    OrcRows rows() {
+        return rows;
+    }
+
+    /** The same as the walk wants them. */
+    KernelText text() {
+        return text;
+    }
+
     /** A walker for one thread. */
     public Walker walker() {
         return new Walker();
@@ -334,30 +375,7 @@ public final class KernelDump {
          *     {@link StopReason#MISSING_REGISTER} if it does not hold the registers of the CPU that the task runs on
          */
         public StopReason walk(KernelTask task, KernelCallchain chain) {
-            CpuMap.Cpu cpu = task.running() ? cpus.cpu(task.cpu()) : null;
-            CpuState state = cpu == null ? null : cpu.state();
-            unwinder.setReturnHooks(hooks.of(task, memory));
-            if (state != null) {
-                return unwinder.walkRegisters(
-                        state.status().registers(), state.status().codeSegment(), stacks.of(task), chain);
-            }
-            if (task.running()) {
-                // What the task left when it last slept is no stack any more.
-                chain.clear();
-                return StopReason.MISSING_REGISTER;
-            }
-            long frame = task.savedStackPointer();
-            if (!inactiveFrame.isReadable(memory, frame)) {
-                chain.clear();
-                return StopReason.BAD_MEMORY;
-            }
-            return unwinder.walkSleeping(
-                    frame + inactiveFrame.size(),
-                    inactiveFrame.rbp(memory, frame),
-                    task.resumeAddress(),
-                    task.isNew(),
-                    stacks.of(task),
-                    chain);
+            return walkStart(task).walk(unwinder, chain);
         }
 
         /** How many pages of the dump were broken when they were needed. */

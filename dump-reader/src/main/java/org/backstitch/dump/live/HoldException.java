@@ -35,13 +35,28 @@ public final class HoldException extends IOException {
 
     /** Someone else's process, or a system that forbids it. */
     static HoldException notPermitted(String what) {
-        String scope = ptraceScope();
+        return notPermitted(what, ptraceScope());
+    }
+
+    /**
+     * What is forbidden, by what, and what may be done about it.
+     *
+     * @param scope kernel.yama.ptrace_scope: 0 leaves it to the user's rights, 1 allows only one's own descendants, 2 only those with
+     *     CAP_SYS_PTRACE, 3 nobody, and cannot be changed before the next boot
+     */
+    static HoldException notPermitted(String what, String scope) {
         return new HoldException(
                 what,
-                scope.equals("0")
-                        ? "not permitted: it belongs to another user, or runs with more rights than you have"
-                        : "not permitted: kernel.yama.ptrace_scope is " + scope
-                                + (scope.equals("3") ? ", so nobody may" : ", so only root may"));
+                switch (scope) {
+                    case "0" ->
+                        "not permitted: it belongs to another user, or runs with more rights than you have; root may (sudo)";
+                    case "3" ->
+                        "not permitted: kernel.yama.ptrace_scope is 3, so nobody may before the system is started"
+                                + " without that";
+                    default ->
+                        "not permitted: kernel.yama.ptrace_scope is " + scope
+                                + "; root may (sudo), and all once it is 0 (sysctl kernel.yama.ptrace_scope=0)";
+                });
     }
 
     private static String ptraceScope() {

@@ -16,7 +16,7 @@ import java.util.Arrays;
 
 /**
  * The calls of the C library that looking into another process takes: {@code ptrace(2)}, {@code waitpid(2)}, and
- * {@code process_vm_readv(2)}.
+ * {@code process_vm_readv(2)}; and {@code sched_setscheduler(2)}, so that it is done quickly.
  *
  * <p>Each returns what the call returned; after a failure {@link #errno} says why. One object belongs to one thread: ptrace knows a
  * tracer by its thread.
@@ -35,6 +35,10 @@ final class LinuxCalls {
     /** {@code NT_PRSTATUS}: the set of general registers. */
     private static final int GENERAL_REGISTERS = 1;
 
+    // linux/sched.h
+    private static final int SCHED_OTHER = 0;
+    private static final int SCHED_FIFO = 1;
+
     private static final int WNOHANG = 1;
 
     /** Wait for threads, too, whoever made them. */
@@ -49,10 +53,12 @@ final class LinuxCalls {
     private final MethodHandle ptrace;
     private final MethodHandle waitpid;
     private final MethodHandle processVmReadv;
+    private final MethodHandle schedSetscheduler;
     private final MemorySegment captured;
     private final MemorySegment status;
     private final MemorySegment local;
     private final MemorySegment remote;
+    private final MemorySegment priority;
 
     /**
      * Finds the calls.
@@ -68,10 +74,12 @@ final class LinuxCalls {
         processVmReadv = find(
                 "process_vm_readv",
                 FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG));
+        schedSetscheduler = find("sched_setscheduler", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
         captured = arena.allocate(CAPTURED);
         status = arena.allocate(JAVA_INT);
         local = arena.allocate(IOVEC, Long.BYTES);
         remote = arena.allocate(IOVEC, Long.BYTES);
+        priority = arena.allocate(JAVA_INT);
     }
 
     private static MethodHandle find(String name, FunctionDescriptor type, Linker.Option... options) {
@@ -104,7 +112,8 @@ final class LinuxCalls {
         local.set(JAVA_LONG, 0, into.address());
         local.set(JAVA_LONG, Long.BYTES, into.byteSize());
         long result = ptrace(PTRACE_GETREGSET, tid, GENERAL_REGISTERS, local.address());
-        return result < 0 ? -1 : local.get(JAVA_LONG, Long.BYTES);
+        long size = local.get(JAVA_LONG, Long.BYTES);
+        return result < 0 ? -1 : size;
     }
 
     /** Whether something has happened to a traced thread: its number, 0 if nothing has, -1 on failure. {@link #status} says what. */
@@ -134,6 +143,28 @@ final class LinuxCalls {
         try {
             long copied = (long) processVmReadv.invokeExact(captured, pid, local, 1L, remote, 1L, 0L);
             return Math.max(0, copied);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
+    /**
+     * From now on nothing ordinary preempts the calling thread; false without the right to that (root's, or {@code RLIMIT_RTPRIO}).
+     * Not for long: what spins in this way keeps a processor from everybody else.
+     */
+    boolean goFirst() {
+        return schedule(SCHED_FIFO, 1);
+    }
+
+    /** From now on the calling thread is one among others again. */
+    void goWithOthers() {
+        schedule(SCHED_OTHER, 0);
+    }
+
+    private boolean schedule(int policy, int value) {
+        priority.set(JAVA_INT, 0, value);
+        try {
+            return (int) schedSetscheduler.invokeExact(captured, 0, policy, priority) == 0;
         } catch (Throwable e) {
             throw unexpected(e);
         }

@@ -35,7 +35,13 @@ final class ThreadHolder {
     /** How long the tracer spins before it sleeps between looks. */
     private static final long SPIN = TimeUnit.MILLISECONDS.toNanos(2);
 
+    /** The same where nobody else can run meanwhile: the thread that is to stop may need the processor to do so. */
+    private static final long SPIN_FIRST = TimeUnit.MICROSECONDS.toNanos(20);
+
     private static final long NAP = TimeUnit.MICROSECONDS.toNanos(50);
+
+    /** How often {@link #warmUp} does everything. */
+    private static final int WARM = 300;
 
     /** {@code struct user_regs_struct} of x86-64, in bytes; that of a 32-bit program is smaller. */
     private static final int REGISTERS = 27 * Long.BYTES;
@@ -70,20 +76,39 @@ final class ThreadHolder {
         warmUp();
     }
 
-    /** Makes all calls once in vain: the first of each takes milliseconds, which no thread should be held for. */
+    /**
+     * Does in vain, and often enough, all that a thread will be held for: the first call of each function takes milliseconds, and so do
+     * those in which the virtual machine links a place in the code, or decides to make a method handle its own (after 127 calls).
+     */
     private void warmUp() {
         int self = (int) ProcessHandle.current().pid();
         MemorySegment probe = stackBuffer.asSlice(0, Long.BYTES);
-        for (int i = 0; i < 50; i++) {
+        for (int i = 0; i < WARM; i++) {
             calls.registers(self, registerBuffer); // it is not traced
             calls.ptrace(LinuxCalls.PTRACE_DETACH, self, 0, 0); // nor attached to
             calls.poll(self); // nor a child
+            isStopped(calls.status());
+            signalOf(calls.status());
+            calls.goFirst();
+            calls.goWithOthers();
             calls.read(self, probe.address(), probe, Long.BYTES);
             take(
                     self,
                     List.of(new HeldProcess.Range(probe.address(), probe.address() + Long.BYTES)),
-                    List.of(probe.address()));
+                    withStackPointer(List.of(probe.address())).subList(1, 2));
+            lastSeenRunning = System.nanoTime();
         }
+    }
+
+    private static boolean isStopped(int status) {
+        return (status & 0xff) == 0x7f; // WIFSTOPPED
+    }
+
+    /**
+     * Another stop than the one asked for: a signal is about to be delivered, and must be when the thread goes on. 0 if it is not so.
+     */
+    private static int signalOf(int status) {
+        return status >> 16 == 0 ? status >> 8 & 0xff : 0;
     }
 
     /** The threads of the process at this moment. */
@@ -122,15 +147,14 @@ final class ThreadHolder {
         LockSupport.parkNanos(NAP);
         boolean held = false;
         int signal = 0;
+        boolean first = calls.goFirst();
         try {
-            if (calls.ptrace(LinuxCalls.PTRACE_INTERRUPT, tid, 0, 0) < 0 || !awaitStop(tid)) {
+            if (calls.ptrace(LinuxCalls.PTRACE_INTERRUPT, tid, 0, 0) < 0
+                    || !awaitStop(tid, first ? SPIN_FIRST : SPIN)) {
                 return null;
             }
             held = true;
-            int status = calls.status();
-            // Another stop than the one asked for: a signal is about to be delivered, and must be when the thread goes
-            // on.
-            signal = status >> 16 == 0 ? status >> 8 & 0xff : 0;
+            signal = signalOf(calls.status());
             long size = calls.registers(tid, registerBuffer);
             if (size < 0) {
                 return null; // killed meanwhile
@@ -142,23 +166,30 @@ final class ThreadHolder {
             calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
             held = false;
             long nanoseconds = System.nanoTime() - lastSeenRunning;
+            if (first) {
+                calls.goWithOthers();
+                first = false;
+            }
             return new HeldThread(tid, comm, registers(), copy(pieces), nanoseconds);
         } finally {
             if (held) {
                 calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
             }
+            if (first) {
+                calls.goWithOthers();
+            }
         }
     }
 
-    /** Waits until a thread has stopped; false if it has ended. */
-    private boolean awaitStop(int tid) throws HoldException {
+    /** Waits until a thread has stopped, for a while without sleeping; false if it has ended. */
+    private boolean awaitStop(int tid, long spin) throws HoldException {
         long begin = System.nanoTime();
         long waited = 0;
         while (true) {
             lastSeenRunning = begin + waited;
             int found = calls.poll(tid);
             if (found == tid) {
-                return (calls.status() & 0xff) == 0x7f; // WIFSTOPPED
+                return isStopped(calls.status());
             }
             if (found < 0) {
                 return false;
@@ -168,7 +199,7 @@ final class ThreadHolder {
                 throw new HoldException(
                         "thread " + tid, "it does not stop: the kernel lets nobody disturb it just now");
             }
-            if (waited > SPIN) {
+            if (waited > spin) {
                 LockSupport.parkNanos(NAP);
                 waited = System.nanoTime() - begin;
             } else {

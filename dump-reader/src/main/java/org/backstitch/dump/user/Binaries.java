@@ -62,18 +62,18 @@ final class Binaries {
      *
      * @param path as the process knew it
      * @param program whether it is the program itself, which the user may have named
-     * @param buildId of what was mapped, where that is known
+     * @param mapped what memory tells of it
      * @return empty if it cannot be had, or is no ELF file
      */
-    Optional<Binary> find(String path, boolean program, Optional<BuildId> buildId) {
-        return found.computeIfAbsent(path, _ -> search(path, program, buildId));
+    Optional<Binary> find(String path, boolean program, MappedBinary mapped) {
+        return found.computeIfAbsent(path, _ -> search(path, program, mapped));
     }
 
     /** The binary that was mapped under a path, from the first of some files that can be read; the caller knows that they are it. */
     Optional<Binary> findAt(String path, List<Path> candidates) {
         return found.computeIfAbsent(path, _ -> {
             for (Path candidate : candidates) {
-                Optional<ElfFile> elf = open(candidate, Optional.empty());
+                Optional<ElfFile> elf = open(candidate, MappedBinary.UNKNOWN);
                 if (elf.isPresent()) {
                     return Optional.of(add(path, elf.get()));
                 }
@@ -83,7 +83,8 @@ final class Binaries {
         });
     }
 
-    private Optional<Binary> search(String path, boolean program, Optional<BuildId> buildId) {
+    private Optional<Binary> search(String path, boolean program, MappedBinary mapped) {
+        Optional<BuildId> buildId = mapped.buildId();
         List<Path> candidates = new ArrayList<>();
         if (program && exe != null) {
             candidates.add(exe);
@@ -102,7 +103,7 @@ final class Binaries {
             files.find(name + ".debug").ifPresent(candidates::add);
         }
         for (Path candidate : candidates) {
-            Optional<ElfFile> elf = open(candidate, buildId);
+            Optional<ElfFile> elf = open(candidate, mapped);
             if (elf.isPresent()) {
                 return Optional.of(add(path, elf.get()));
             }
@@ -113,19 +114,16 @@ final class Binaries {
         return Optional.empty();
     }
 
-    private Optional<ElfFile> open(Path file, Optional<BuildId> wanted) {
+    private Optional<ElfFile> open(Path file, MappedBinary mapped) {
         try {
             ElfFile elf = ElfFile.map(file, arena);
             if (elf.machine() != ElfConstants.EM_X86_64) {
                 unusable.put(file.toString(), "for another machine");
                 return Optional.empty();
             }
-            Optional<BuildId> actual = elf.buildId();
-            if (wanted.isPresent() && !wanted.equals(actual)) {
-                String what = actual.map(id -> "its build id is " + id.hex()).orElse("it has no build id");
-                unusable.put(
-                        file.toString(),
-                        what + ", that of the process is " + wanted.get().hex());
+            String objection = mapped.objectionTo(elf);
+            if (objection != null) {
+                unusable.put(file.toString(), objection);
                 return Optional.empty();
             }
             return Optional.of(elf);

@@ -11,7 +11,6 @@ import java.util.Set;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
-import org.backstitch.elf.BuildId;
 import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfSegment;
@@ -24,7 +23,12 @@ import org.backstitch.unwind.Mapping;
  */
 final class CoreLayout {
     private static final String VDSO = "[vdso]";
+
+    /** The program itself, where nothing tells its path. */
+    private static final String PROGRAM = "[program]";
+
     private static final long PAGE = 4096;
+    private static final long LARGEST_VDSO = 16 * PAGE;
 
     private final CoreFile core;
     private final Binaries binaries;
@@ -36,7 +40,6 @@ final class CoreLayout {
     private final List<MappedBytes> fillers = new ArrayList<>();
 
     private final List<Mapping> mappings = new ArrayList<>();
-    private final Set<String> rebuilt = new HashSet<>();
 
     private record MappedBytes(long address, Bytes bytes) {}
 
@@ -93,12 +96,12 @@ final class CoreLayout {
         Map<Long, CoreFile.Region> regions = new HashMap<>();
         core.regions().forEach(region -> regions.put(region.start(), region));
         String program = programPath();
-        Map<String, Optional<BuildId>> buildIds = new HashMap<>();
         Map<String, Long> bases = new HashMap<>();
+        Set<String> rebuilt = new HashSet<>();
+        Set<String> tried = new HashSet<>();
         for (MappedFile file : files) {
             if (file.fileOffset() == 0) {
                 bases.putIfAbsent(file.path(), file.start());
-                buildIds.computeIfAbsent(file.path(), _ -> buildIdAt(file.start()));
             }
         }
         for (MappedFile file : files) {
@@ -107,14 +110,22 @@ final class CoreLayout {
                 mappings.add(mapping(file, region, Optional.empty()));
                 continue;
             }
-            Optional<BuildId> buildId = buildIds.getOrDefault(file.path(), Optional.empty());
-            Optional<Binary> binary = binaries.find(file.path(), file.path().equals(program), buildId);
-            if (binary.isEmpty() && bases.containsKey(file.path()) && rebuilt.add(file.path())) {
-                MemoryElf.read(kept, bases.get(file.path()), file.path())
-                        .ifPresent(loaded -> place(binaries.ofMemory(file.path(), loaded.elf()), loaded.bias(), false));
-            }
             if (rebuilt.contains(file.path())) {
                 continue;
+            }
+            Long base = bases.get(file.path());
+            MappedBinary mapped = base == null ? MappedBinary.UNKNOWN : MappedBinary.at(kept, base);
+            Optional<Binary> binary = binaries.find(file.path(), file.path().equals(program), mapped);
+            if (binary.isEmpty() && base != null && tried.add(file.path())) {
+                Optional<MemoryElf.Loaded> loaded = MemoryElf.read(kept, base, file.path());
+                if (loaded.isPresent()) {
+                    rebuilt.add(file.path());
+                    place(
+                            binaries.ofMemory(file.path(), loaded.get().elf()),
+                            loaded.get().bias(),
+                            false);
+                    continue;
+                }
             }
             mappings.add(mapping(file, region, binary));
             binary.ifPresent(found -> fill(file.start(), file.end(), file.fileOffset(), found.elf()));
@@ -163,15 +174,6 @@ final class CoreLayout {
                                         < 0);
     }
 
-    /** The build id of the binary whose ELF header is mapped at an address; cores keep the page that it is in. */
-    private Optional<BuildId> buildIdAt(long start) {
-        try {
-            return kept.bytesFrom(start).flatMap(bytes -> ElfFile.of(bytes).buildId());
-        } catch (MalformedInputException e) {
-            return Optional.empty(); // another kind of file
-        }
-    }
-
     /** Lets a file say what was in the part of a mapping that the core leaves out. */
     private void fill(long start, long end, long fileOffset, ElfFile elf) {
         Bytes file = elf.bytes();
@@ -202,18 +204,19 @@ final class CoreLayout {
         }
         String name = auxiliaryVector.get(AuxiliaryVector.AT_EXECFN).stream()
                 .mapToObj(address -> kept.string(address, 4096).orElse(""))
+                .filter(path -> !path.isEmpty())
                 .findFirst()
-                .orElse("");
+                .orElse(PROGRAM);
         long bias;
         OptionalLong dynamic = OptionalLong.empty();
         Optional<Bytes> headers = headersInMemory(headersAddress.getAsLong());
-        Optional<BuildId> buildId = Optional.empty();
+        MappedBinary mapped = MappedBinary.UNKNOWN;
         if (headers.isPresent()) {
             bias = LinkMap.bias(headersAddress.getAsLong(), headers.get());
             dynamic = LinkMap.dynamicVaddr(headers.get());
-            buildId = buildIdAt(headersAddress.getAsLong() - ElfHeaders.ELF_HEADER);
+            mapped = MappedBinary.at(kept, headersAddress.getAsLong() - ElfHeaders.ELF_HEADER);
         } else {
-            Optional<Binary> program = binaries.find(name, true, Optional.empty());
+            Optional<Binary> program = binaries.find(name, true, MappedBinary.UNKNOWN);
             OptionalLong entry = auxiliaryVector.get(AuxiliaryVector.AT_ENTRY);
             if (program.isEmpty() || entry.isEmpty()) {
                 return;
@@ -221,7 +224,7 @@ final class CoreLayout {
             bias = entry.getAsLong() - program.get().elf().entry();
             dynamic = dynamicVaddr(program.get().elf());
         }
-        addObject(new LinkMap.Loaded(bias, name, bias + dynamic.orElse(0)), dynamic.isPresent(), true, buildId);
+        addObject(new LinkMap.Loaded(bias, name, bias + dynamic.orElse(0)), dynamic.isPresent(), true, mapped);
         if (dynamic.isEmpty()) {
             return;
         }
@@ -229,7 +232,7 @@ final class CoreLayout {
         for (LinkMap.Loaded object : LinkMap.read(kept, bias + dynamic.getAsLong())) {
             boolean new_ = !object.name().isEmpty() && placed.add(object.dynamic());
             if (new_ && !isNoted(object.dynamic()) && !isVdso(object)) {
-                addObject(object, true, false, Optional.empty());
+                addObject(object, true, false, MappedBinary.UNKNOWN);
             }
         }
     }
@@ -257,10 +260,10 @@ final class CoreLayout {
         return vdso.isPresent() && Long.compareUnsigned(object.dynamic() - vdso.getAsLong(), 1 << 16) < 0;
     }
 
-    private void addObject(LinkMap.Loaded object, boolean dynamic, boolean program, Optional<BuildId> programBuildId) {
+    private void addObject(LinkMap.Loaded object, boolean dynamic, boolean program, MappedBinary mappedProgram) {
         Optional<Long> base = baseOf(object);
-        Optional<BuildId> buildId = program ? programBuildId : base.flatMap(this::buildIdAt);
-        Optional<Binary> binary = binaries.find(object.name(), program, buildId);
+        MappedBinary mapped = program || base.isEmpty() ? mappedProgram : MappedBinary.at(kept, base.get());
+        Optional<Binary> binary = binaries.find(object.name(), program, mapped);
         if (binary.isPresent() && dynamic && !LinkMap.isAt(binary.get().elf(), object)) {
             binaries.unusable().put(object.name(), "its dynamic section is not where that of the process is");
             binary = Optional.empty();
@@ -268,8 +271,15 @@ final class CoreLayout {
         if (binary.isPresent()) {
             place(binary.get(), object.bias(), true);
         } else if (base.isPresent()) {
-            MemoryElf.read(kept, base.get(), object.name())
-                    .ifPresent(loaded -> place(binaries.ofMemory(object.name(), loaded.elf()), loaded.bias(), false));
+            Optional<MemoryElf.Loaded> loaded = MemoryElf.read(kept, base.get(), object.name());
+            if (loaded.isPresent()) {
+                place(
+                        binaries.ofMemory(object.name(), loaded.get().elf()),
+                        loaded.get().bias(),
+                        false);
+            } else {
+                mappings.addAll(mapped.mappings(object.name(), object.bias()));
+            }
         }
     }
 
@@ -298,11 +308,8 @@ final class CoreLayout {
 
     private void addVdso() {
         OptionalLong address = auxiliaryVector.get(AuxiliaryVector.AT_SYSINFO_EHDR);
-        if (address.isEmpty()) {
-            return;
-        }
         for (CoreFile.Region region : core.regions()) {
-            if (region.start() == address.getAsLong()) {
+            if (address.isPresent() ? region.start() == address.getAsLong() : mayBeVdso(region)) {
                 kept.bytesFrom(region.start()).ifPresent(image -> {
                     try {
                         Binary vdso = binaries.ofMemory(VDSO, ElfFile.of(image.named(VDSO)));
@@ -313,5 +320,14 @@ final class CoreLayout {
                 });
             }
         }
+    }
+
+    /** Without a vector that says where it is: what else is executable, in no file, and begins as a shared object does? */
+    private boolean mayBeVdso(CoreFile.Region region) {
+        return region.isExecutable()
+                && !region.isWritable()
+                && region.end() - region.start() <= LARGEST_VDSO
+                && !isNoted(region.start())
+                && kept.bytesFrom(region.start()).stream().anyMatch(ElfHeaders::isSharedObject);
     }
 }

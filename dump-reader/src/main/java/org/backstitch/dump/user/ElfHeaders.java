@@ -2,6 +2,7 @@ package org.backstitch.dump.user;
 
 import java.nio.ByteBuffer;
 import org.backstitch.bytes.Bytes;
+import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfSegment;
 
 /** Where things are in the headers of a 64-bit ELF file (gABI, chapters 4 and 5), for headers in a process's memory and for new files. */
@@ -9,7 +10,19 @@ final class ElfHeaders {
     static final int ELF_HEADER = 64;
     static final int PROGRAM_HEADER = 56;
 
+    /** The first seven bytes of {@code e_ident}: 0x7f ELF, ELFCLASS64, ELFDATA2LSB, EV_CURRENT. */
+    private static final long IDENT = 0x01_01_02_46_4c_45_7fL;
+
+    private static final long IDENT_MASK = 0xff_ffff_ffff_ffffL;
+
     private ElfHeaders() {}
+
+    /** Whether some bytes begin as a 64-bit shared object does. */
+    static boolean isSharedObject(Bytes file) {
+        return file.contains(0, ELF_HEADER)
+                && (file.i64(0) & IDENT_MASK) == IDENT
+                && file.u16(16) == ElfConstants.ET_DYN;
+    }
 
     /** {@code p_type} of the program header at {@code at}. */
     static int type(Bytes headers, long at) {

@@ -16,6 +16,7 @@ import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
 import org.backstitch.dump.live.ProcFiles;
+import org.backstitch.dump.text.MapsLine;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.image.FileTree;
 import org.backstitch.unwind.AddressSpace;

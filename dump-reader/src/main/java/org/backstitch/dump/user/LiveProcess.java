@@ -20,6 +20,7 @@ import org.backstitch.dump.live.HeldProcess;
 import org.backstitch.dump.live.HeldThread;
 import org.backstitch.dump.live.HoldException;
 import org.backstitch.dump.live.ProcFiles;
+import org.backstitch.dump.text.MapsLine;
 import org.backstitch.symbols.PerfMap;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;

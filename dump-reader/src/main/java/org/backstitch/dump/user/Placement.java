@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Optional;
 import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfSegment;
+import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.Mapping;
+import org.jspecify.annotations.Nullable;
 
 /** Where the segments of a binary lie whose bias is known. */
 final class Placement {
@@ -24,6 +26,11 @@ final class Placement {
 
     /** What a segment is mapped to, whole pages; empty if it is not one that is loaded. */
     static Optional<Mapping> mapping(Binary binary, ElfSegment segment, long bias) {
+        return range(segment, bias, binary.module().name(), binary.module());
+    }
+
+    /** The same of a binary that may not be at hand: then there is no module. */
+    static Optional<Mapping> range(ElfSegment segment, long bias, String path, @Nullable ElfModule module) {
         long start = bias + (segment.vaddr() & -PAGE);
         long end = bias + (segment.vaddr() + segment.memorySize() + PAGE - 1 & -PAGE);
         if (segment.type() != ElfConstants.PT_LOAD || Long.compareUnsigned(start, end) >= 0) {
@@ -34,7 +41,7 @@ final class Placement {
                 end,
                 segment.fileOffset() & -PAGE,
                 segment.isExecutable(),
-                binary.module().name(),
-                segment.isExecutable() ? binary.module() : null));
+                path,
+                segment.isExecutable() ? module : null));
     }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.dump.live.ProcFiles;
+import org.backstitch.dump.text.MapsLine;
 
 /**
  * The code of a running process, read from its memory when it is wanted: what a just-in-time compiler made, the vDSO, a file that is

@@ -18,6 +18,8 @@ import java.util.TreeSet;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
+import org.backstitch.dump.text.MapsLine;
+import org.backstitch.dump.text.TextLine;
 import org.backstitch.elf.image.FileTree;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.CodeReader;
@@ -123,7 +125,7 @@ public final class Snapshot implements AutoCloseable {
             Optional<Binary> binary = Optional.empty();
             if (wanted) {
                 String name = vdso && files.find(OTHER_VDSO).isPresent() ? OTHER_VDSO : line.path();
-                binary = binaries.find(name, false, Optional.empty());
+                binary = binaries.find(name, false, MappedBinary.UNKNOWN);
             }
             mappings.add(line.mapping(binary.map(Binary::module).orElse(null)));
         }

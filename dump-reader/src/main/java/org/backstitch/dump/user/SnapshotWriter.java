@@ -17,6 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.backstitch.dump.text.MapsLine;
 import org.backstitch.elf.BuildId;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.image.SlimElf;

@@ -57,6 +57,20 @@ public final class FileTree {
         return resolve(root.get(), path).filter(Files::isRegularFile);
     }
 
+    /**
+     * The directory of the system that a path leads to, as a path here.
+     *
+     * @param path from the system's root; a relative one is taken as from there, too
+     * @return empty if there is none
+     */
+    public Optional<Path> findDirectory(String path) {
+        if (path.indexOf('\0') >= 0) {
+            return Optional.empty();
+        }
+        Optional<Path> here = root.isEmpty() ? Optional.of(Path.of("/").resolve(path)) : resolve(root.get(), path);
+        return here.filter(Files::isDirectory);
+    }
+
     private static Optional<Path> resolve(Path root, String path) {
         Deque<String> ahead = new ArrayDeque<>(parts(path));
         List<String> done = new ArrayList<>();

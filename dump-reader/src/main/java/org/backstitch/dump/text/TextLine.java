@@ -1,4 +1,4 @@
-package org.backstitch.dump.user;
+package org.backstitch.dump.text;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -11,12 +11,12 @@ import org.backstitch.bytes.Bytes;
  * @param offset where in the file it begins, in bytes
  * @param text the line without its end
  */
-record TextLine(long offset, String text) {
+public record TextLine(long offset, String text) {
     /** No process has a million mappings; what is larger is no such file. */
     private static final int LARGEST = 64 << 20;
 
     /** All lines of a file. */
-    static List<TextLine> split(Bytes file) {
+    public static List<TextLine> split(Bytes file) {
         List<TextLine> lines = new ArrayList<>();
         if (file.size() > LARGEST) {
             throw file.malformed(LARGEST, "a text of more than 64 MiB");
@@ -33,7 +33,7 @@ record TextLine(long offset, String text) {
     }
 
     /** A number of at most sixteen hexadecimal digits, with or without {@code 0x}. */
-    long hexadecimal(String digits, Bytes source) {
+    public long hexadecimal(String digits, Bytes source) {
         String plain = digits.startsWith("0x") || digits.startsWith("0X") ? digits.substring(2) : digits;
         if (!plain.matches("[0-9a-fA-F]{1,16}")) {
             throw source.malformed(offset, "expected a hexadecimal number: not '" + digits + "'");

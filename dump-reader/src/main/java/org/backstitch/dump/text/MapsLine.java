@@ -1,4 +1,4 @@
-package org.backstitch.dump.user;
+package org.backstitch.dump.text;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -18,38 +18,38 @@ import org.jspecify.annotations.Nullable;
  * @param inode of the file; 0 where nothing is said of one
  * @param path the file, a name in brackets, or empty
  */
-record MapsLine(long start, long end, String permissions, long fileOffset, long inode, String path) {
+public record MapsLine(long start, long end, String permissions, long fileOffset, long inode, String path) {
     /** Fields in front of the path, which may hold spaces itself. */
     private static final int FIELDS = 5;
 
-    boolean isReadable() {
+    public boolean isReadable() {
         return permissions.startsWith("r");
     }
 
-    boolean isWritable() {
+    public boolean isWritable() {
         return permissions.indexOf('w') == 1;
     }
 
-    boolean isExecutable() {
+    public boolean isExecutable() {
         return permissions.indexOf('x') == 2;
     }
 
     /** Whether nothing but memory is there: no file, and none of the kernel's own pages. */
-    boolean isAnonymous() {
+    public boolean isAnonymous() {
         return path.isEmpty() || path.startsWith("[stack") || path.equals("[heap]") || path.startsWith("[anon");
     }
 
     /** Whether code of a file may be there. */
-    boolean isFile() {
+    public boolean isFile() {
         return path.startsWith("/") && !path.startsWith("/dev/") && !path.startsWith("/SYSV");
     }
 
-    boolean contains(long address) {
+    public boolean contains(long address) {
         return Long.compareUnsigned(address - start, end - start) < 0;
     }
 
     /** The same as unwinding wants it. */
-    Mapping mapping(@Nullable ElfModule module) {
+    public Mapping mapping(@Nullable ElfModule module) {
         return new Mapping(start, end, fileOffset, isExecutable(), path, isExecutable() ? module : null);
     }
 
@@ -58,7 +58,7 @@ record MapsLine(long start, long end, String permissions, long fileOffset, long 
      *
      * @param faults takes what is wrong with single lines, which are left out
      */
-    static List<MapsLine> readAll(Bytes text, List<MalformedInputException> faults) {
+    public static List<MapsLine> readAll(Bytes text, List<MalformedInputException> faults) {
         List<MapsLine> lines = new ArrayList<>();
         for (TextLine line : TextLine.split(text)) {
             if (!line.text().isBlank()) {

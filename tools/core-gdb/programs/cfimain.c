@@ -1,0 +1,5 @@
+void cfarbx(void);
+int main() {
+    cfarbx();
+    return 0;
+}
