@@ -1,5 +1,8 @@
 package org.backstitch.elf.dwarf;
 
+import static org.backstitch.elf.dwarf.DwarfConstants.DW_EH_PE_pcrel;
+import static org.backstitch.elf.dwarf.DwarfConstants.DW_EH_PE_sdata4;
+
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
@@ -254,7 +257,28 @@ public final class CallFrameInfo {
         public FrameDescriptionEntry parseFde() {
             long cieOffset = flavor == Flavor.EH_FRAME ? idOffset - (int) id : id;
             CommonInformationEntry common = cieAt(cieOffset);
-            Cursor in = section.cursor(idOffset + idSize());
+            long at = idOffset + idSize();
+            // As compilers have it for code below 2 GiB: a distance of four bytes, a length of four, no augmentation
+            // data to speak of.
+            if (common.addressEncoding == (DW_EH_PE_pcrel | DW_EH_PE_sdata4)
+                    && common.segmentSelectorSize == 0
+                    && common.hasAugmentationData()
+                    && end - at > 2 * Integer.BYTES) {
+                int distance = section.i32(at);
+                int augmentationLength = section.u8(at + 2 * Integer.BYTES);
+                long data = at + 2 * Integer.BYTES + 1;
+                if (distance != 0 && augmentationLength < 0x80 && end - data >= augmentationLength) {
+                    return new FrameDescriptionEntry(
+                            common,
+                            offset,
+                            sectionVaddr + at + distance,
+                            section.u32(at + Integer.BYTES),
+                            data,
+                            data + augmentationLength,
+                            end);
+                }
+            }
+            Cursor in = section.cursor(at);
             in.skip(common.segmentSelectorSize);
             long start = pointers.read(in, common.addressEncoding, sectionVaddr, 0);
             long length = PointerEncoding.readSize(in, common.addressEncoding);

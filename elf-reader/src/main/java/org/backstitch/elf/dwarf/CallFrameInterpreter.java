@@ -2,18 +2,13 @@ package org.backstitch.elf.dwarf;
 
 import static org.backstitch.elf.dwarf.DwarfConstants.*;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Executes call frame instructions and stops at every row (DWARF 5 §6.4.2, §6.4.3).
@@ -47,16 +42,7 @@ public final class CallFrameInterpreter {
     /** How many states may be remembered at once; compilers nest them one or two deep. */
     private static final int MAX_REMEMBERED = 1024;
 
-    /** The states of the programs executed so far: a program goes from one to another for as long as they are plain. */
-    private @Nullable RowStates knownStates;
-
-    /** The number of the state, or {@link RowStates#NONE} where the program is executed instruction by instruction. */
-    private int number = RowStates.NONE;
-
-    /** The state, unless it has a number: what instructions change. */
-    private final RowState own = new RowState();
-
-    private int[] rememberedNumbers = new int[8];
+    private final RowState state = new RowState();
     private final List<RowState> remembered = new ArrayList<>();
     private int rememberedCount;
 
@@ -69,10 +55,7 @@ public final class CallFrameInterpreter {
     private long programEnd;
 
     /** The beginning of the program, or all of it: an array is read faster. */
-    private final byte[] code = new byte[CODE + Integer.BYTES];
-
-    private static final int CODE = 512;
-    private static final VarHandle WORD = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private final byte[] code = new byte[512];
 
     private long codeStart;
     private int codeLength;
@@ -103,7 +86,7 @@ public final class CallFrameInterpreter {
                 throw interpreter.section.malformed(at, "a common information entry that advances the location");
             }
         }
-        return interpreter.own;
+        return interpreter.state;
     }
 
     /** Goes to the beginning of an entry's instructions. */
@@ -111,12 +94,9 @@ public final class CallFrameInterpreter {
         cie = fde.cie();
         section = cie.info.section();
         initial = cie.initialState;
+        state.copyFrom(initial);
         rememberedCount = 0;
         load(fde.programStart, fde.programEnd);
-        number = programEnd - codeStart == codeLength ? states().initial(cie) : RowStates.NONE;
-        if (number == RowStates.NONE) {
-            own.copyFrom(initial);
-        }
         location = fde.start();
         fdeEnd = fde.end();
         rowStart = location;
@@ -125,22 +105,12 @@ public final class CallFrameInterpreter {
         argumentsSize = 0;
     }
 
-    private RowStates states() {
-        RowStates states = knownStates;
-        if (states == null) {
-            states = new RowStates();
-            knownStates = states;
-        }
-        return states;
-    }
-
     private void load(long start, long end) {
         position = start;
         programEnd = end;
         codeStart = start;
-        codeLength = (int) Math.min(CODE, end - start);
+        codeLength = (int) Math.min(code.length, end - start);
         section.copyTo(code, start, codeLength);
-        WORD.set(code, codeLength, 0);
     }
 
     /**
@@ -155,145 +125,19 @@ public final class CallFrameInterpreter {
             return false;
         }
         rowStart = location;
-        boolean advanced = number == RowStates.NONE ? executeToAdvance() : stepToAdvance();
-        rowEnd = advanced ? location : fdeEnd;
-        finished = !advanced;
-        return true;
-    }
-
-    /** Executes instructions until one advances the location; false if none does any more. */
-    private boolean executeToAdvance() {
         while (position < programEnd) {
             long at = position;
             if (execute()) {
-                checkAdvance(at);
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private void checkAdvance(long at) {
-        if (Long.compareUnsigned(location, rowStart) < 0) {
-            throw section.malformed(at, "a location that goes back from 0x%x".formatted(rowStart));
-        }
-    }
-
-    /** As {@link #executeToAdvance}, from one numbered state to another. */
-    private boolean stepToAdvance() {
-        RowStates states = states();
-        byte[] program = code;
-        int end = codeLength;
-        int at = (int) (position - codeStart);
-        int current = number;
-        while (at < end) {
-            int word = (int) WORD.get(program, at);
-            int length = RowStates.length(word);
-            if (length != 0 && at + length <= end) {
-                int target = states.target(current, word, length);
-                if (target == RowStates.NONE) {
-                    position = codeStart + at;
-                    number = current;
-                    executeStep(word, length);
-                    if (number == RowStates.NONE) {
-                        return executeToAdvance();
-                    }
-                    target = number;
+                if (Long.compareUnsigned(location, rowStart) < 0) {
+                    throw section.malformed(at, "a location that goes back from 0x%x".formatted(rowStart));
                 }
-                current = target;
-                at += length;
-                continue;
-            }
-            int opcode = word & 0xff;
-            boolean brief = (opcode & 0xc0) == DW_CFA_advance_loc;
-            if (brief || opcode == DW_CFA_advance_loc1 && at + 2 <= end) {
-                location += (brief ? opcode & 0x3f : word >>> Byte.SIZE & 0xff) * cie.codeAlignment();
-                position = codeStart + at + (brief ? 1 : 2);
-                number = current;
-                checkAdvance(codeStart + at);
+                rowEnd = location;
                 return true;
             }
-            if (opcode == DW_CFA_nop) {
-                at++;
-                continue;
-            }
-            position = codeStart + at;
-            number = current;
-            boolean advanced = executeNumbered(opcode);
-            if (number == RowStates.NONE) {
-                return advanced || executeToAdvance();
-            }
-            if (advanced) {
-                return true;
-            }
-            current = number;
-            at = (int) (position - codeStart);
         }
-        position = programEnd;
-        number = current;
-        return false;
-    }
-
-    /** The rules of the current row. */
-    private RowState state() {
-        return number == RowStates.NONE ? own : states().state(number);
-    }
-
-    /** Executes an instruction in a numbered state that is no step. Whether it advanced the location. */
-    private boolean executeNumbered(int opcode) {
-        long at = position;
-        switch (opcode) {
-            case DW_CFA_advance_loc1,
-                    DW_CFA_advance_loc2,
-                    DW_CFA_advance_loc4,
-                    DW_CFA_set_loc,
-                    DW_CFA_MIPS_advance_loc8 -> {
-                execute();
-                checkAdvance(at);
-                return true;
-            }
-            case DW_CFA_remember_state -> {
-                checkRemembered(at);
-                if (rememberedCount == rememberedNumbers.length) {
-                    rememberedNumbers = Arrays.copyOf(rememberedNumbers, rememberedCount * 2);
-                }
-                rememberedNumbers[rememberedCount++] = number;
-                position++;
-            }
-            case DW_CFA_restore_state -> {
-                if (rememberedCount == 0) {
-                    throw nothingRemembered(at);
-                }
-                number = rememberedNumbers[--rememberedCount];
-                position++;
-            }
-            default -> executeIn(number);
-        }
-        return false;
-    }
-
-    /** Executes the instruction that a word begins with, and learns where it leads. */
-    private void executeStep(int word, int length) {
-        int from = number;
-        executeIn(from);
-        if (number != RowStates.NONE) {
-            states().learn(from, word, length, number);
-        }
-    }
-
-    /** Executes an instruction in a numbered state. If the next state has no number, the program is executed by instructions from here. */
-    private void executeIn(int from) {
-        RowStates states = states();
-        own.copyFrom(states.state(from));
-        execute();
-        number = states.number(cie, own);
-        if (number == RowStates.NONE) {
-            int count = rememberedCount;
-            rememberedCount = 0;
-            for (int i = 0; i < count; i++) {
-                nextRemembered().copyFrom(states.state(rememberedNumbers[i]));
-            }
-        }
+        rowEnd = fdeEnd;
+        finished = true;
+        return true;
     }
 
     /** The first vaddr of the current row. */
@@ -309,47 +153,39 @@ public final class CallFrameInterpreter {
         return rowEnd;
     }
 
-    /**
-     * A number that stands for the current row's rules, or -1 if there is none: rows of this interpreter with the same number have the
-     * same rules, the same return address register, and are as much those of a signal frame.
-     */
-    public int rowNumber() {
-        return number;
-    }
-
     /** The register that the CFA is based on; meaningless while {@link #hasCfaExpression}. */
     public int cfaRegister() {
-        return state().cfaRegister;
+        return state.cfaRegister;
     }
 
     /** The offset of the CFA from its register, in bytes; while {@link #hasCfaExpression} the one from before the expression. */
     public long cfaOffset() {
-        return state().cfaOffset;
+        return state.cfaOffset;
     }
 
     /** Whether the CFA is what an expression yields. */
     public boolean hasCfaExpression() {
-        return state().cfaExpression != RowState.NO_EXPRESSION;
+        return state.cfaExpression != RowState.NO_EXPRESSION;
     }
 
     /** The CFA's expression; only while {@link #hasCfaExpression}. */
     public DwarfExpression cfaExpression() {
-        return expressionAt(state().cfaExpression);
+        return expressionAt(state.cfaExpression);
     }
 
     /** Which general registers (the return address among them) have a rule: bit n for DWARF number n. */
     public int specifiedRegisters() {
-        return state().specified;
+        return state.specified;
     }
 
     /** The kind of a general register's rule: {@link #UNSPECIFIED} to {@link #VAL_EXPRESSION}. */
     public int ruleKind(int register) {
-        return (int) state().rules[register] & ((1 << RowState.KIND_BITS) - 1);
+        return (int) state.rules[register] & ((1 << RowState.KIND_BITS) - 1);
     }
 
     /** The offset of a rule that has one, in bytes, or the number of the register that it names. */
     public long ruleOperand(int register) {
-        return state().rules[register] >> RowState.KIND_BITS;
+        return state.rules[register] >> RowState.KIND_BITS;
     }
 
     /** The expression of a rule that has one. */
@@ -359,7 +195,7 @@ public final class CallFrameInterpreter {
 
     /** Whether registers other than the general ones and the return address have rules: {@link #row} tells them. */
     public boolean hasUncommonRegisters() {
-        return state().hasOthers();
+        return state.others != null && !state.others.isEmpty();
     }
 
     /**
@@ -379,9 +215,8 @@ public final class CallFrameInterpreter {
     public UnwindRow row() {
         CfaRule cfa = hasCfaExpression()
                 ? new CfaRule.Expression(cfaExpression())
-                : new CfaRule.RegisterOffset(state().cfaRegister, state().cfaOffset);
+                : new CfaRule.RegisterOffset(state.cfaRegister, state.cfaOffset);
         TreeMap<Integer, RegisterRule> registers = new TreeMap<>();
-        RowState state = state();
         for (int register = 0; register < RowState.DENSE; register++) {
             put(registers, register, state.rules[register]);
         }
@@ -481,16 +316,16 @@ public final class CallFrameInterpreter {
             case DW_CFA_remember_state -> remember(at);
             case DW_CFA_restore_state -> {
                 if (rememberedCount == 0) {
-                    throw nothingRemembered(at);
+                    throw section.malformed(at, "DW_CFA_restore_state without a remembered state");
                 }
-                own.copyFrom(remembered.get(--rememberedCount));
+                state.copyFrom(remembered.get(--rememberedCount));
             }
             case DW_CFA_def_cfa -> defineCfa(register(), uleb128());
             case DW_CFA_def_cfa_sf -> defineCfa(register(), sleb128() * cie.dataAlignment());
-            case DW_CFA_def_cfa_register -> defineCfa(register(), own.cfaOffset);
-            case DW_CFA_def_cfa_offset -> own.cfaOffset = uleb128();
-            case DW_CFA_def_cfa_offset_sf -> own.cfaOffset = sleb128() * cie.dataAlignment();
-            case DW_CFA_def_cfa_expression -> own.cfaExpression = block();
+            case DW_CFA_def_cfa_register -> defineCfa(register(), state.cfaOffset);
+            case DW_CFA_def_cfa_offset -> state.cfaOffset = uleb128();
+            case DW_CFA_def_cfa_offset_sf -> state.cfaOffset = sleb128() * cie.dataAlignment();
+            case DW_CFA_def_cfa_expression -> state.cfaExpression = block();
             case DW_CFA_GNU_args_size -> argumentsSize = uleb128();
             case DW_CFA_GNU_window_save ->
                 throw section.malformed(at, "DW_CFA_GNU_window_save, which x86-64 does not have");
@@ -500,9 +335,9 @@ public final class CallFrameInterpreter {
     }
 
     private void defineCfa(int register, long offset) {
-        own.cfaRegister = register;
-        own.cfaOffset = offset;
-        own.cfaExpression = RowState.NO_EXPRESSION;
+        state.cfaRegister = register;
+        state.cfaOffset = offset;
+        state.cfaExpression = RowState.NO_EXPRESSION;
     }
 
     private void setRule(long at, int register, int kind, long operand) {
@@ -514,31 +349,19 @@ public final class CallFrameInterpreter {
     }
 
     private void setWord(long at, int register, long rule) {
-        if (!own.setRule(register, rule)) {
+        if (!state.setRule(register, rule)) {
             throw section.malformed(at, "rules for more than " + RowState.MAX_OTHERS + " uncommon registers");
         }
     }
 
     private void remember(long at) {
-        checkRemembered(at);
-        nextRemembered().copyFrom(own);
-    }
-
-    private void checkRemembered(long at) {
         if (rememberedCount == MAX_REMEMBERED) {
             throw section.malformed(at, "more than " + MAX_REMEMBERED + " remembered states");
         }
-    }
-
-    private RowState nextRemembered() {
         if (rememberedCount == remembered.size()) {
             remembered.add(new RowState());
         }
-        return remembered.get(rememberedCount++);
-    }
-
-    private MalformedInputException nothingRemembered(long at) {
-        return section.malformed(at, "DW_CFA_restore_state without a remembered state");
+        remembered.get(rememberedCount++).copyFrom(state);
     }
 
     private int register() {

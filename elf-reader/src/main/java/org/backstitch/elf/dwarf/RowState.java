@@ -1,6 +1,5 @@
 package org.backstitch.elf.dwarf;
 
-import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -58,7 +57,7 @@ final class RowState {
         that.othersShared = true;
     }
 
-    /** Whether the state is made of numbers alone: no expressions, no registers beyond the general ones. Only such states are equal. */
+    /** Whether the state is made of numbers alone: no expressions, no registers beyond the general ones. */
     boolean isPlain() {
         if (cfaExpression != NO_EXPRESSION || hasOthers()) {
             return false;
@@ -74,21 +73,6 @@ final class RowState {
     /** Whether registers beyond the general ones have rules. */
     boolean hasOthers() {
         return others != null && !others.isEmpty();
-    }
-
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof RowState that
-                && isPlain()
-                && that.isPlain()
-                && cfaRegister == that.cfaRegister
-                && cfaOffset == that.cfaOffset
-                && Arrays.equals(rules, that.rules);
-    }
-
-    @Override
-    public int hashCode() {
-        return (31 * cfaRegister + Long.hashCode(cfaOffset)) * 31 + Arrays.hashCode(rules);
     }
 
     long rule(int register) {

@@ -47,15 +47,11 @@ class CallFrameInterpreterTest {
     }
 
     private static CallFrameInterpreter start(CallFrameInfo info) {
-        CallFrameInterpreter rows = new CallFrameInterpreter();
-        rows.start(fde(info));
-        return rows;
-    }
-
-    private static FrameDescriptionEntry fde(CallFrameInfo info) {
         CallFrameInfo.EntryCursor entries = info.entries();
         assertTrue(entries.next() && entries.isCie() && entries.next());
-        return entries.parseFde();
+        CallFrameInterpreter rows = new CallFrameInterpreter();
+        rows.start(entries.parseFde());
+        return rows;
     }
 
     /** All rows in the words of readelf, parted by semicolons. */
@@ -207,67 +203,5 @@ class CallFrameInterpreterTest {
                 START, Objects.requireNonNull(index.find(START + LENGTH - 1)).start());
         assertEquals(null, index.find(START + LENGTH));
         assertEquals(null, index.find(START - 1));
-    }
-
-    /** A program of the steps that are known from a state on gives the rows of one that is executed for the first time. */
-    @Test
-    void whatWasLearnedLeadsToTheSameRows() {
-        CallFrameInfo info =
-                section("", "41 0e10 8602 43 0d06 42 0a c6 0c0708 41 0b 02 30 0e9001 8c03 41 0c078002 41 cc");
-        FrameDescriptionEntry fde = fde(info);
-        CallFrameInterpreter rows = new CallFrameInterpreter();
-        List<UnwindRow> first = new ArrayList<>();
-        List<Integer> numbers = new ArrayList<>();
-        for (rows.start(fde); rows.nextRow(); ) {
-            first.add(rows.row());
-            numbers.add(rows.rowNumber());
-        }
-        assertEquals(8, first.size());
-        assertEquals(Set.copyOf(first).size(), Set.copyOf(numbers).size());
-        assertFalse(numbers.contains(-1));
-        List<UnwindRow> again = new ArrayList<>();
-        for (rows.start(fde); rows.nextRow(); ) {
-            assertEquals(numbers.get(again.size()), rows.rowNumber());
-            again.add(rows.row());
-        }
-        assertEquals(first, again);
-    }
-
-    /** Expressions have no numbers, nor have rows behind them; what was remembered before comes back. */
-    @Test
-    void anExpressionEndsTheNumbers() {
-        CallFrameInterpreter rows = run("0a 41 0e10 0a 41 0f 02 77 08 41 0b 41 0b");
-        List<Integer> numbers = new ArrayList<>();
-        List<Long> offsets = new ArrayList<>();
-        while (rows.nextRow()) {
-            numbers.add(rows.rowNumber());
-            offsets.add(rows.hasCfaExpression() ? -1 : rows.cfaOffset());
-        }
-        assertEquals(List.of(8L, 16L, -1L, 16L, 8L), offsets);
-        assertTrue(numbers.get(0) >= 0 && numbers.get(1) >= 0);
-        assertEquals(List.of(-1, -1, -1), numbers.subList(2, 5));
-    }
-
-    /** More states than have numbers: 70,000 frame sizes, twice. */
-    @Test
-    void moreStatesThanHaveNumbers() {
-        CallFrameInterpreter rows = new CallFrameInterpreter();
-        for (int turn = 0; turn < 2; turn++) {
-            for (int size = 128; size < 128 + 70_000; size += 35) {
-                StringBuilder program = new StringBuilder();
-                for (int i = 0; i < 35; i++) {
-                    int offset = size + i;
-                    program.append("41 0e %02x %02x %02x"
-                            .formatted(offset & 0x7f | 0x80, offset >> 7 & 0x7f | 0x80, offset >> 14));
-                }
-                rows.start(fde(section("", program.toString())));
-                assertTrue(rows.nextRow());
-                for (int i = 0; i < 35; i++) {
-                    assertTrue(rows.nextRow());
-                    assertEquals(size + i, rows.cfaOffset());
-                    assertEquals(-8, rows.ruleOperand(16));
-                }
-            }
-        }
     }
 }

@@ -1,6 +1,5 @@
 package org.backstitch.unwind.table;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -9,7 +8,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
-import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.FdeFinder;
 import org.backstitch.elf.dwarf.FdeIndex;
 import org.backstitch.elf.dwarf.FrameDescriptionEntry;
@@ -37,35 +35,9 @@ public final class CfiUnwindInfo implements UnwindInfo {
     private final FdeFinder finder;
     private final RuleDictionary dictionary = new RuleDictionary();
     private final AtomicInteger lookupsLeft;
-    private final AtomicReference<@Nullable Interpreter> idle = new AtomicReference<>();
+    private final AtomicReference<@Nullable EntryCompiler> idle = new AtomicReference<>();
     private volatile @Nullable UnwindTable compiled;
     private volatile boolean compilable = true;
-
-    /** Executes entries and numbers the rules of their rows. */
-    private final class Interpreter {
-        final CallFrameInterpreter rows = new CallFrameInterpreter();
-        private final CfiRuleEncoder encoder = new CfiRuleEncoder();
-
-        /** The rules' numbers in the dictionary by the rows' numbers; 0 where it is not known yet. */
-        private int[] rules = new int[64];
-
-        /** The number of the current row's rule in the dictionary. */
-        int rule() {
-            int row = rows.rowNumber();
-            if (row >= 0 && row < rules.length && rules[row] != 0) {
-                return rules[row];
-            }
-            encoder.encode(rows);
-            int rule = dictionary.intern(encoder.rule(), encoder.saved(), encoder.side());
-            if (row >= 0) {
-                if (row >= rules.length) {
-                    rules = Arrays.copyOf(rules, Math.max(row + 1, rules.length * 2));
-                }
-                rules[row] = rule;
-            }
-            return rule;
-        }
-    }
 
     private CfiUnwindInfo(FdeFinder finder) {
         this.finder = finder;
@@ -115,28 +87,15 @@ public final class CfiUnwindInfo implements UnwindInfo {
     }
 
     private int interpret(FrameDescriptionEntry fde, long vaddr) {
-        Interpreter interpreter = idle.getAndSet(null);
-        if (interpreter == null) {
-            interpreter = new Interpreter();
+        EntryCompiler compiler = idle.getAndSet(null);
+        if (compiler == null) {
+            compiler = new EntryCompiler(dictionary);
         }
         try {
-            CallFrameInterpreter rows = interpreter.rows;
-            rows.start(fde);
-            while (rows.nextRow()) {
-                if (Long.compareUnsigned(vaddr, rows.rowEnd()) < 0) {
-                    return interpreter.rule();
-                }
-            }
-            return 0;
-        } catch (MalformedInputException e) {
-            return malformed();
+            return compiler.find(fde, vaddr);
         } finally {
-            idle.set(interpreter);
+            idle.set(compiler);
         }
-    }
-
-    private int malformed() {
-        return dictionary.intern(UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
     }
 
     /**
@@ -173,15 +132,20 @@ public final class CfiUnwindInfo implements UnwindInfo {
         long bytes = finder.sizeInBytes();
         UnwindTableBuilder builder =
                 new UnwindTableBuilder(dictionary, (int) Math.min(bytes / BYTES_PER_ROW + 1, MAX_EXPECTED_ROWS));
+        EntryCompiler compiler = new EntryCompiler(dictionary);
         if (overlaps) {
             RowPainter painter = new RowPainter();
             // What is painted last shows: within an index that is the order of precedence.
             for (FdeIndex index : indexes.reversed()) {
-                compileEntries(index, painter);
+                for (int i = 0; i < index.size(); i++) {
+                    compiler.interpret(index.fde(i), painter);
+                }
             }
             painter.addTo(builder);
         } else {
-            compileEntries(first, new InOrder(builder));
+            for (int i = 0; i < first.size(); i++) {
+                compiler.compile(first.fde(i), builder);
+            }
         }
         return builder.build();
     }
@@ -201,82 +165,22 @@ public final class CfiUnwindInfo implements UnwindInfo {
         }
     }
 
-    /** Where the rows of one entry after the other go. */
-    private interface RowSink {
-        /** A row, by its rule's number in the dictionary. */
-        void row(long start, int rule);
-
-        void end(long end);
-    }
-
-    /** Rows of entries that do not overlap. */
-    private record InOrder(UnwindTableBuilder builder) implements RowSink {
-        @Override
-        public void row(long start, int rule) {
-            builder.addRow(start, rule);
-        }
-
-        @Override
-        public void end(long end) {
-            builder.addGap(end);
-        }
-    }
-
-    private void compileEntries(FdeIndex index, RowSink sink) {
-        Interpreter interpreter = new Interpreter();
-        for (int i = 0; i < index.size(); i++) {
-            compileEntry(index.fde(i), interpreter, sink);
-        }
-    }
-
-    private void compileEntry(FrameDescriptionEntry fde, Interpreter interpreter, RowSink sink) {
-        CallFrameInterpreter rows = interpreter.rows;
-        long end = fde.end();
-        rows.start(fde);
-        try {
-            while (rows.nextRow() && Long.compareUnsigned(rows.rowStart(), end) < 0) {
-                if (rows.rowStart() != rows.rowEnd()) {
-                    sink.row(rows.rowStart(), interpreter.rule());
-                }
-            }
-        } catch (MalformedInputException e) {
-            // From here to the end of the entry nothing is known, and the table says so.
-            if (Long.compareUnsigned(rows.rowStart(), end) < 0) {
-                sink.row(rows.rowStart(), malformed());
-            }
-        }
-        sink.end(end);
-    }
-
     /** Rows of entries that overlap: what is painted later covers what was painted before. */
-    private static final class RowPainter implements RowSink {
+    private static final class RowPainter implements EntryCompiler.RowSink {
         /** In place of a rule: nothing covers it. */
         private static final int BARE = 0;
 
         /** What shows from each address on; keys are shifted so that they order as unsigned addresses do. */
         private final TreeMap<Long, Integer> surface = new TreeMap<>();
 
-        private long start;
-        private int paint;
-
         @Override
-        public void row(long rowStart, int rule) {
-            end(rowStart);
-            start = rowStart;
-            paint = rule;
-        }
-
-        @Override
-        public void end(long end) {
-            if (paint != BARE && start != end) {
-                long from = start + Long.MIN_VALUE;
-                long to = end + Long.MIN_VALUE;
-                Map.Entry<Long, Integer> under = surface.floorEntry(to);
-                surface.subMap(from, true, to, true).clear();
-                surface.put(from, paint);
-                surface.put(to, under == null ? BARE : under.getValue());
-            }
-            paint = BARE;
+        public void row(long start, long end, int rule) {
+            long from = start + Long.MIN_VALUE;
+            long to = end + Long.MIN_VALUE;
+            Map.Entry<Long, Integer> under = surface.floorEntry(to);
+            surface.subMap(from, true, to, true).clear();
+            surface.put(from, rule);
+            surface.put(to, under == null ? BARE : under.getValue());
         }
 
         void addTo(UnwindTableBuilder builder) {

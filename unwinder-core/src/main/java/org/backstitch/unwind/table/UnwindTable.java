@@ -1,5 +1,7 @@
 package org.backstitch.unwind.table;
 
+import java.util.Arrays;
+
 /**
  * A compiled unwind table: every row of a file, ready to be looked up.
  *
@@ -24,7 +26,7 @@ public final class UnwindTable implements UnwindInfo {
     /**
      * @param base the vaddr that starts are relative to
      * @param starts ascending, unsigned; the last row is a gap
-     * @param numbers of the rows' rules, as many as starts
+     * @param numbers of the rows' rules, at least as many as starts
      * @param sourceRows how many rows the source had, repeated ones too
      */
     UnwindTable(long base, int[] starts, int[] numbers, RuleDictionary dictionary, int sourceRows) {
@@ -43,7 +45,7 @@ public final class UnwindTable implements UnwindInfo {
             wide = null;
         } else {
             narrow = null;
-            wide = numbers;
+            wide = Arrays.copyOf(numbers, rows);
         }
         int shift = 4;
         while (span >>> shift > rows / 16) {

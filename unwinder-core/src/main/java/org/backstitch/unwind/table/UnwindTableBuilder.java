@@ -70,6 +70,63 @@ public final class UnwindTableBuilder {
         append(vaddr, rule);
     }
 
+    /**
+     * Makes room for the rows of an entry, which are then written to {@link #starts} and {@link #numbers}.
+     *
+     * @param start unsigned; not below the last address added
+     * @param end behind the entry's code
+     * @param count room for how many rows
+     * @return where the first one goes
+     * @throws IllegalArgumentException as {@link #addRow(long, long, long, UnwindRow)} does
+     */
+    int begin(long start, long end, int count) {
+        if (rows == 0) {
+            base = start;
+        }
+        if (end - base < 0 || end - base > MAX_SPAN) {
+            throw tooFar(end);
+        }
+        if (rows + count > starts.length) {
+            reserve(rows + count);
+        }
+        if (rows == 0) {
+            return 0;
+        }
+        int order = Integer.compareUnsigned((int) (start - base), starts[rows - 1]);
+        if (order < 0) {
+            throw descending(start);
+        }
+        return order == 0 ? rows - 1 : rows;
+    }
+
+    /** What row starts are relative to. */
+    long base() {
+        return base;
+    }
+
+    /** Where the rows start, from {@link #base}. */
+    int[] starts() {
+        return starts;
+    }
+
+    /** The numbers of their rules. */
+    int[] numbers() {
+        return numbers;
+    }
+
+    /**
+     * Takes over the rows that were written since {@link #begin}, and closes them by a gap.
+     *
+     * @param behind where they end
+     * @param sourceCount how many rows the source had for them
+     * @param end the gap's address, above the last row's start
+     */
+    void end(int behind, int sourceCount, long end) {
+        rows = behind;
+        sourceRows += sourceCount;
+        append(end, 0);
+    }
+
     /** Says that nothing covers the addresses from {@code vaddr} to the next row. */
     public UnwindTableBuilder addGap(long vaddr) {
         append(vaddr, 0);
@@ -101,14 +158,13 @@ public final class UnwindTableBuilder {
         }
         long offset = vaddr - base;
         if (offset < 0 || offset > MAX_SPAN) {
-            throw new IllegalArgumentException(
-                    "row at 0x%x, but the table starts at 0x%x and spans at most 4 GiB".formatted(vaddr, base));
+            throw tooFar(vaddr);
         }
         if (rows > 0) {
             int last = rows - 1;
             int order = Integer.compareUnsigned((int) offset, starts[last]);
             if (order < 0) {
-                throw new IllegalArgumentException("row at 0x%x, below the one before it".formatted(vaddr));
+                throw descending(vaddr);
             }
             if (order == 0) {
                 rows = last;
@@ -118,18 +174,31 @@ public final class UnwindTableBuilder {
             }
         }
         if (rows == starts.length) {
-            starts = Arrays.copyOf(starts, rows * 2);
-            numbers = Arrays.copyOf(numbers, rows * 2);
+            reserve(rows + 1);
         }
         starts[rows] = (int) offset;
         numbers[rows] = number;
         rows++;
     }
 
+    private void reserve(int room) {
+        starts = Arrays.copyOf(starts, room * 2);
+        numbers = Arrays.copyOf(numbers, room * 2);
+    }
+
+    private static IllegalArgumentException descending(long vaddr) {
+        return new IllegalArgumentException("row at 0x%x, below the one before it".formatted(vaddr));
+    }
+
+    private IllegalArgumentException tooFar(long vaddr) {
+        return new IllegalArgumentException(
+                "row at 0x%x, but the table starts at 0x%x and spans at most 4 GiB".formatted(vaddr, base));
+    }
+
     /**
      * The table of all rows added. The last one must have been closed by a gap, or it covers nothing.
      */
     public UnwindTable build() {
-        return new UnwindTable(base, Arrays.copyOf(starts, rows), Arrays.copyOf(numbers, rows), dictionary, sourceRows);
+        return new UnwindTable(base, Arrays.copyOf(starts, rows), numbers, dictionary, sourceRows);
     }
 }

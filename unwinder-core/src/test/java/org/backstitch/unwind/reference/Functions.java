@@ -167,6 +167,37 @@ final class Functions {
                 Tuple.of(1, offsets().map(CfaInstruction.ArgumentsSize::new)));
     }
 
+    /** What compilers write, and the edges of it: offsets and slots that are just too large. */
+    private static Arbitrary<CfaInstruction> ordinaryInstructions(long codeAlignment) {
+        Arbitrary<Long> sizes = Arbitraries.frequencyOf(
+                Tuple.of(12, Arbitraries.longs().between(0, 40).map(words -> words * 8)),
+                Tuple.of(1, Arbitraries.of(127L, 128L, 16_376L, 16_384L, 1_048_568L, 1_048_576L, 2_097_152L)));
+        Arbitrary<Integer> saved = Arbitraries.frequencyOf(
+                Tuple.of(30, Arbitraries.of(3, 6, 12, 13, 14, 15, 16)), Tuple.of(1, Arbitraries.of(0, 7, 10, 17)));
+        Arbitrary<Long> slots = Arbitraries.frequencyOf(
+                Tuple.of(20, Arbitraries.longs().between(1, 12)),
+                Tuple.of(1, Arbitraries.of(0L, 62L, 63L, 64L, 127L, 128L)));
+        return Arbitraries.frequencyOf(
+                Tuple.of(
+                        12,
+                        Combinators.combine(
+                                        Arbitraries.longs().between(0, 12),
+                                        Arbitraries.integers().between(0, 3))
+                                .as((units, form) ->
+                                        (CfaInstruction) new CfaInstruction.Advance(units * codeAlignment, form))),
+                Tuple.of(2, Combinators.combine(bases(), sizes).as(CfaInstruction.DefineCfa::new)),
+                Tuple.of(2, bases().map(CfaInstruction.DefineCfaRegister::new)),
+                Tuple.of(8, sizes.map(CfaInstruction.DefineCfaOffset::new)),
+                Tuple.of(
+                        8,
+                        Combinators.combine(saved, slots)
+                                .as((register, slot) -> new CfaInstruction.Offset(register, slot, 0))),
+                Tuple.of(2, saved.map(register -> new CfaInstruction.Restore(register, false))),
+                Tuple.of(2, Arbitraries.just(new CfaInstruction.RememberState())),
+                Tuple.of(2, Arbitraries.just(new CfaInstruction.RestoreState())),
+                Tuple.of(1, Arbitraries.just(new CfaInstruction.Nop())));
+    }
+
     /** CFA at RSP + 8 and the return address below it, as every compiler begins, and what the generator adds. */
     private static List<CfaInstruction> usualBeginning(List<CfaInstruction> more, boolean usual) {
         List<CfaInstruction> program = new ArrayList<>();
@@ -205,7 +236,9 @@ final class Functions {
                     Arbitraries.longs().between(2, 25).map(words -> signalFrame(words * 8));
             return Combinators.combine(
                             Arbitraries.frequencyOf(Tuple.of(8, common), Tuple.of(1, signal)),
-                            instructions(codeAlignment).list().ofMaxSize(16),
+                            Arbitraries.oneOf(
+                                    instructions(codeAlignment).list().ofMaxSize(16),
+                                    ordinaryInstructions(codeAlignment).list().ofMaxSize(24)),
                             Arbitraries.just(codeAlignment),
                             Arbitraries.frequency(Tuple.of(8, -8L), Tuple.of(1, -4L), Tuple.of(1, 8L)),
                             Arbitraries.frequency(Tuple.of(4, false), Tuple.of(1, true)),

@@ -1,0 +1,134 @@
+package org.backstitch.unwind.table;
+
+import java.util.Arrays;
+import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.elf.dwarf.CallFrameInterpreter;
+import org.backstitch.elf.dwarf.FrameDescriptionEntry;
+import org.backstitch.elf.dwarf.PlainRows;
+
+/**
+ * Executes the entries of a file's call frame information and numbers the rules of their rows.
+ *
+ * <p>Entries as compilers write them are executed by {@link PlainRows}: each of its words is encoded when it is met first, from the row that
+ * {@link CallFrameInterpreter} gives in that place. All other entries are executed by that interpreter altogether.
+ *
+ * <p>Not thread-safe.
+ */
+final class EntryCompiler {
+    private final RuleDictionary dictionary;
+    private final PlainRows plain = new PlainRows();
+    private final CallFrameInterpreter rows = new CallFrameInterpreter();
+    private final CfiRuleEncoder encoder = new CfiRuleEncoder();
+
+    /** The rows of one entry, from its start. */
+    private int[] starts = new int[64];
+
+    private int[] rules = new int[64];
+
+    /** A compiler that adds rules to a dictionary. */
+    EntryCompiler(RuleDictionary dictionary) {
+        this.dictionary = dictionary;
+    }
+
+    /** The number of the rule for an address that an entry covers; 0 if no row does. */
+    int find(FrameDescriptionEntry fde, long vaddr) {
+        int count = plain.start(fde);
+        if (count != PlainRows.NOT_PLAIN) {
+            reserve(count + 1);
+            count = executePlain(fde, fde.start(), starts, rules, 0);
+        }
+        return count == PlainRows.NOT_PLAIN ? interpretTo(fde, vaddr) : rules[rowAt(vaddr - fde.start(), count)];
+    }
+
+    /** The last row that starts at an offset from the entry's start or below it. */
+    private int rowAt(long offset, int count) {
+        int row = count - 1;
+        while (row > 0 && Integer.toUnsignedLong(starts[row]) > offset) {
+            row--;
+        }
+        return row;
+    }
+
+    private int interpretTo(FrameDescriptionEntry fde, long vaddr) {
+        try {
+            rows.start(fde);
+            while (rows.nextRow()) {
+                if (Long.compareUnsigned(vaddr, rows.rowEnd()) < 0) {
+                    return encode();
+                }
+            }
+            return 0;
+        } catch (MalformedInputException e) {
+            return malformed();
+        }
+    }
+
+    /** Adds all rows of an entry that are for code to a table, and a gap at its end. */
+    void compile(FrameDescriptionEntry fde, UnwindTableBuilder table) {
+        int most = plain.start(fde);
+        if (most != PlainRows.NOT_PLAIN) {
+            int from = table.begin(fde.start(), fde.end(), most + 1);
+            int to = executePlain(fde, table.base(), table.starts(), table.numbers(), from);
+            if (to != PlainRows.NOT_PLAIN) {
+                table.end(to, plain.rowCount(), fde.end());
+                return;
+            }
+        }
+        interpret(fde, (start, end, rule) -> table.addRow(start, rule));
+        table.addGap(fde.end());
+    }
+
+    /** Where the rows of an entry go. */
+    interface RowSink {
+        /** A row: where it starts and ends, and the number of its rule. */
+        void row(long start, long end, int rule);
+    }
+
+    /** Tells all rows of an entry that are for code. */
+    void interpret(FrameDescriptionEntry fde, RowSink sink) {
+        long end = fde.end();
+        rows.start(fde);
+        try {
+            while (rows.nextRow() && Long.compareUnsigned(rows.rowStart(), end) < 0) {
+                if (rows.rowStart() != rows.rowEnd()) {
+                    long rowEnd = Long.compareUnsigned(rows.rowEnd(), end) < 0 ? rows.rowEnd() : end;
+                    sink.row(rows.rowStart(), rowEnd, encode());
+                }
+            }
+        } catch (MalformedInputException e) {
+            // From here to the end of the entry nothing is known, and the table says so.
+            if (Long.compareUnsigned(rows.rowStart(), end) < 0) {
+                sink.row(rows.rowStart(), end, malformed());
+            }
+        }
+    }
+
+    private int executePlain(FrameDescriptionEntry fde, long base, int[] into, int[] numbers, int from) {
+        int to = plain.execute(base, into, numbers, from);
+        while (to == PlainRows.UNKNOWN_WORD) {
+            rows.start(fde);
+            for (int row = 0; row <= plain.unknownRow(); row++) {
+                rows.nextRow();
+            }
+            plain.learn(encode());
+            to = plain.execute(base, into, numbers, from);
+        }
+        return to;
+    }
+
+    private void reserve(int count) {
+        if (count > starts.length) {
+            starts = Arrays.copyOf(starts, count * 2);
+            rules = Arrays.copyOf(rules, count * 2);
+        }
+    }
+
+    private int encode() {
+        encoder.encode(rows);
+        return dictionary.intern(encoder.rule(), encoder.saved(), encoder.side());
+    }
+
+    private int malformed() {
+        return dictionary.intern(UnwindRule.of(UnwindRule.MALFORMED), SavedRegisters.SAME, null);
+    }
+}
