@@ -1,6 +1,5 @@
 package org.backstitch.unwind.table;
 
-import java.util.Arrays;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.FrameDescriptionEntry;
@@ -10,7 +9,8 @@ import org.backstitch.elf.dwarf.PlainRows;
  * Executes the entries of a file's call frame information and numbers the rules of their rows.
  *
  * <p>Entries as compilers write them are executed by {@link PlainRows}: each of its words is encoded when it is met first, from the row that
- * {@link CallFrameInterpreter} gives in that place. All other entries are executed by that interpreter altogether.
+ * {@link CallFrameInterpreter} gives in that place. All other entries are executed by that interpreter altogether, and
+ * so is one for a single look-up, which wants one row of it.
  *
  * <p>Not thread-safe.
  */
@@ -20,11 +20,6 @@ final class EntryCompiler {
     private final CallFrameInterpreter rows = new CallFrameInterpreter();
     private final CfiRuleEncoder encoder = new CfiRuleEncoder();
 
-    /** The rows of one entry, from its start. */
-    private int[] starts = new int[64];
-
-    private int[] rules = new int[64];
-
     /** A compiler that adds rules to a dictionary. */
     EntryCompiler(RuleDictionary dictionary) {
         this.dictionary = dictionary;
@@ -32,24 +27,6 @@ final class EntryCompiler {
 
     /** The number of the rule for an address that an entry covers; 0 if no row does. */
     int find(FrameDescriptionEntry fde, long vaddr) {
-        int count = plain.start(fde);
-        if (count != PlainRows.NOT_PLAIN) {
-            reserve(count + 1);
-            count = executePlain(fde, fde.start(), starts, rules, 0);
-        }
-        return count == PlainRows.NOT_PLAIN ? interpretTo(fde, vaddr) : rules[rowAt(vaddr - fde.start(), count)];
-    }
-
-    /** The last row that starts at an offset from the entry's start or below it. */
-    private int rowAt(long offset, int count) {
-        int row = count - 1;
-        while (row > 0 && Integer.toUnsignedLong(starts[row]) > offset) {
-            row--;
-        }
-        return row;
-    }
-
-    private int interpretTo(FrameDescriptionEntry fde, long vaddr) {
         try {
             rows.start(fde);
             while (rows.nextRow()) {
@@ -68,7 +45,7 @@ final class EntryCompiler {
         int most = plain.start(fde);
         if (most != PlainRows.NOT_PLAIN) {
             int from = table.begin(fde.start(), fde.end(), most + 1);
-            int to = executePlain(fde, table.base(), table.starts(), table.numbers(), from);
+            int to = executePlain(fde, table, from);
             if (to != PlainRows.NOT_PLAIN) {
                 table.end(to, plain.rowCount(), fde.end());
                 return;
@@ -103,24 +80,17 @@ final class EntryCompiler {
         }
     }
 
-    private int executePlain(FrameDescriptionEntry fde, long base, int[] into, int[] numbers, int from) {
-        int to = plain.execute(base, into, numbers, from);
+    private int executePlain(FrameDescriptionEntry fde, UnwindTableBuilder table, int from) {
+        int to = plain.execute(table.base(), table.starts(), table.numbers(), from);
         while (to == PlainRows.UNKNOWN_WORD) {
             rows.start(fde);
             for (int row = 0; row <= plain.unknownRow(); row++) {
                 rows.nextRow();
             }
             plain.learn(encode());
-            to = plain.execute(base, into, numbers, from);
+            to = plain.execute(table.base(), table.starts(), table.numbers(), from);
         }
         return to;
-    }
-
-    private void reserve(int count) {
-        if (count > starts.length) {
-            starts = Arrays.copyOf(starts, count * 2);
-            rules = Arrays.copyOf(rules, count * 2);
-        }
     }
 
     private int encode() {
