@@ -3,6 +3,7 @@ package org.backstitch.unwind;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -41,9 +42,15 @@ public final class AddressSpace {
         for (int i = 0; i < sorted.length; i++) {
             starts[i] = sorted[i].start();
         }
-        textMappings = Arrays.stream(sorted)
-                .filter(mapping -> mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null)
-                .toArray(Mapping[]::new);
+        // Made for every change that samples lie behind: loops, where a stream would take longer than all else.
+        Mapping[] code = new Mapping[sorted.length];
+        int count = 0;
+        for (Mapping mapping : sorted) {
+            if (mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null) {
+                code[count++] = mapping;
+            }
+        }
+        textMappings = Arrays.copyOf(code, count);
         if (before != null && Arrays.equals(textMappings, before.textMappings)) {
             textStarts = before.textStarts;
             texts = before.texts;
@@ -105,7 +112,8 @@ public final class AddressSpace {
 
     /** This space after several mappings were made, one after the other. */
     public AddressSpace with(Collection<Mapping> added) {
-        List<Mapping> result = new ArrayList<>(List.of(mappings));
+        List<Mapping> result = new ArrayList<>(mappings.length + added.size());
+        Collections.addAll(result, mappings);
         for (Mapping mapping : added) {
             place(result, mapping);
         }
@@ -122,6 +130,10 @@ public final class AddressSpace {
             } else {
                 to = middle;
             }
+        }
+        if (from == sorted.size() || Long.compareUnsigned(sorted.get(from).start(), mapping.end()) >= 0) {
+            sorted.add(from, mapping);
+            return;
         }
         int behind = from;
         List<Mapping> pieces = new ArrayList<>(3);
