@@ -32,6 +32,7 @@ import org.openjdk.jmh.results.format.ResultFormatType;
 record BenchmarkReport(
         boolean quick, MachineState machine, Collection<RunResult> suites, List<BenchmarkRun.CommandTime> commands) {
     private static final double NANOSECONDS = 1e9;
+    private static final double GIGABYTE = 1e9;
 
     /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
     private record Line(String subject, String name, double value, String unit) {}
@@ -85,13 +86,14 @@ record BenchmarkReport(
         return lines;
     }
 
-    /** Suites that count frames or rows are shown in nanoseconds for each. */
+    /** Suites that count frames or rows are shown in nanoseconds for each, those that count bytes in gigabytes a second. */
     @SuppressWarnings("rawtypes") // as JMH has them
     private static Line line(String subject, String name, RunResult result) {
         Map<String, Result> counters = result.getSecondaryResults();
         Result frames = counters.get("frames");
         Result cpu = counters.get("cpu");
         Result rows = counters.get("rows");
+        Result bytes = counters.get("bytes");
         if (frames != null && cpu != null) {
             return new Line(subject, name, cpu.getScore() / frames.getScore(), "ns/frame, thread time");
         }
@@ -100,6 +102,9 @@ record BenchmarkReport(
         }
         if (rows != null) {
             return new Line(subject, name, NANOSECONDS / rows.getScore(), "ns/row");
+        }
+        if (bytes != null) {
+            return new Line(subject, name, bytes.getScore() / GIGABYTE, "GB/s");
         }
         Result<?> primary = result.getPrimaryResult();
         return new Line(subject, name, primary.getScore(), primary.getScoreUnit());

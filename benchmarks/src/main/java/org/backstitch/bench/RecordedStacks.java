@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.backstitch.recording.Recording;
 import org.backstitch.unwind.AddressSpace;
@@ -43,6 +44,11 @@ final class RecordedStacks implements AutoCloseable {
     /** Opens a recording. */
     static RecordedStacks open(BenchmarkRecording recording, Arena arena) throws IOException {
         return new RecordedStacks(Recording.open(recording.data(), recording.options()), arena);
+    }
+
+    /** The address space of each stack. */
+    List<AddressSpace> spaces() {
+        return Collections.unmodifiableList(spaces);
     }
 
     int size() {

@@ -8,39 +8,65 @@ import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.SampleCursor;
 import org.backstitch.recording.Recording;
 import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Measurement;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** A whole recording (61 MB): decoding alone, and everything from opening it to named chains; cold in a fresh JVM, and warm. */
+/** A whole recording (of 61 MB, unless another is given): decoding alone, and everything from opening it to named chains; cold in a fresh JVM, and warm. */
 @State(Scope.Thread)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 public class RecordingBenchmark {
+    /** A bundled recording, or the path of any other: {@link BenchmarkRecording#of}. */
+    @Param("deep")
+    String recording = "deep";
+
+    @Param("")
+    String symfs = "";
+
+    @Param("")
+    String vdso = "";
+
     private @Nullable BenchmarkRecording measured;
 
     @Setup
     public void unpack() throws IOException {
-        measured = BenchmarkRecording.of("deep", "", "");
+        measured = BenchmarkRecording.of(recording, symfs, vdso);
     }
 
     private BenchmarkRecording measured() {
         return Objects.requireNonNull(measured);
     }
 
+    /** Bytes of recordings that were decoded. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class FileBytes {
+        public long bytes;
+
+        @Setup(Level.Iteration)
+        public void reset() {
+            bytes = 0;
+        }
+    }
+
     /** Every record located and every sample decoded, nothing unwound. */
     @Benchmark
-    @BenchmarkMode(Mode.AverageTime)
+    @BenchmarkMode(Mode.Throughput)
+    @OutputTimeUnit(TimeUnit.SECONDS)
     @Warmup(iterations = 3, time = 1)
     @Measurement(iterations = 5, time = 1)
     @Fork(1)
-    public long decode() throws IOException {
+    public long decode(FileBytes counter) throws IOException {
         long sum = 0;
         try (PerfFile file = PerfFile.open(measured().data())) {
             RecordCursor records = file.records();
@@ -50,6 +76,7 @@ public class RecordingBenchmark {
                     sum += sample.ip() + sample.time() + sample.stackSize();
                 }
             }
+            counter.bytes += file.bytes().size();
         }
         return sum;
     }
