@@ -37,6 +37,7 @@ public final class CoreCommand implements Subcommand {
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
         try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments, "--synthesize")) {
             print(arguments, reader, session);
+            RecordingArguments.sayRefusals(reader, session);
         }
         return ExitStatus.DONE;
     }

@@ -40,6 +40,7 @@ public final class FlameCommand implements Subcommand {
         Path page = arguments.path("--output").orElse(Path.of("flame.html"));
         try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments)) {
             draw(arguments, RecordingArguments.options(arguments, reader), page, session);
+            RecordingArguments.sayRefusals(reader, session);
         }
         session.say("wrote " + page);
         return ExitStatus.DONE;

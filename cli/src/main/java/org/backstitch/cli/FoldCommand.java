@@ -29,6 +29,7 @@ public final class FoldCommand implements Subcommand {
             SampleSums sums = RecordingArguments.sum(recording, session);
             FoldedStacks.write(sums.tree(), sums.frames(), session.out());
             RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
+            RecordingArguments.sayRefusals(reader, session);
         }
         return ExitStatus.DONE;
     }

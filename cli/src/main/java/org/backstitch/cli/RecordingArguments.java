@@ -79,6 +79,11 @@ final class RecordingArguments {
         return reader;
     }
 
+    /** Says which files {@code --synthesize} could make no rows for, and why. */
+    static void sayRefusals(DecodingCodeReader reader, Session session) {
+        reader.refusals().forEach(refusal -> session.say("no rows made: " + refusal));
+    }
+
     /** The options as they were given; code is read by {@code reader}. */
     static RecordingOptions options(Arguments arguments, CodeReader reader) throws UnusableInputException {
         RecordingOptions options = options(arguments).withCode(reader);

@@ -58,7 +58,9 @@ public final class ScriptCommand implements Subcommand {
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
         boolean json = arguments.choice("--format", "text", "json").equals("json");
         try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments)) {
-            return run(arguments, RecordingArguments.options(arguments, reader), json, session);
+            ExitStatus status = run(arguments, RecordingArguments.options(arguments, reader), json, session);
+            RecordingArguments.sayRefusals(reader, session);
+            return status;
         }
     }
 

@@ -333,6 +333,8 @@ final class SampleResolver {
                 callSites.computeIfAbsent(module, _ -> new HashMap<>()).computeIfAbsent(vaddr, module::isReturnAddress);
         if (follows) {
             checks.pass();
+        } else if (!module.holdsCodeBefore(vaddr)) {
+            checks.skip();
         } else {
             checks.fail(module.name() + "+" + Long.toHexString(vaddr));
         }

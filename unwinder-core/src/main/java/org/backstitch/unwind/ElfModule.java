@@ -148,6 +148,16 @@ public final class ElfModule {
         return followsCall(vaddr) || UnwindRule.callerIsExact(rules.rule(vaddr - 1)) || isSignalReturn(vaddr);
     }
 
+    /**
+     * Whether the file holds what lies before a vaddr. Copies that were kept without their code have zeros there, more of them than any call
+     * has.
+     */
+    public boolean holdsCodeBefore(long vaddr) {
+        return elf.bytesAt(vaddr - Long.BYTES, Long.BYTES)
+                .map(before -> before.i64(0) != 0)
+                .orElse(false);
+    }
+
     private boolean isSignalReturn(long vaddr) {
         return elf.bytesAt(vaddr, Long.BYTES).map(CallSites::isSignalReturn).orElse(false);
     }

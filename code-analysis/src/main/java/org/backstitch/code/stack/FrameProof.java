@@ -43,6 +43,10 @@ public final class FrameProof {
     private boolean restored;
 
     private final long[] edges;
+
+    /** Whether a system call was shown that starts a task. */
+    private boolean startsTask;
+
     private boolean wrong;
     private int refutable = -1;
     private int shown = -1;
@@ -86,6 +90,14 @@ public final class FrameProof {
      */
     public boolean isWrong() {
         return wrong;
+    }
+
+    /**
+     * Whether an instruction that the flow is showing is a new task's, on a stack of its own: its function makes the system call that
+     * starts one, and the code says that nobody called it ({@link StackState#marksOutermost}).
+     */
+    public boolean isOutermost(StackState state) {
+        return startsTask && state.marksOutermost();
     }
 
     /** Whether a way out of the function confirms the frame at its first instruction. */
@@ -157,7 +169,8 @@ public final class FrameProof {
         if ((word & Effect.DECIDED) != 0 && Effect.width(word) == Returns.ALWAYS) {
             sureUntil[shown] = Math.min(sureUntil[shown], instruction);
         }
-        if (isContradiction(instruction, state)) {
+        startsTask |= Effect.operation(word) == Effect.SYSTEM_CALL && state.systemCallStartsTask();
+        if (!isOutermost(state) && isContradiction(instruction, state)) {
             if (flow.doubt() < 0) {
                 wrong = true;
             } else {

@@ -87,10 +87,14 @@ public final class ModuleCode {
      * The code of an ELF file.
      *
      * @param arena owns copies of code, where copies are needed
-     * @throws MalformedInputException if the file has no code, or more than 2 GiB of it
+     * @throws MalformedInputException if the file has no code, only holes where it was, or more than 2 GiB of it
      */
     public static ModuleCode of(ElfFile elf, Arena arena) {
-        return elf.isRelocatable() ? RelocatableModule.of(elf, arena) : linked(elf, arena);
+        ModuleCode module = elf.isRelocatable() ? RelocatableModule.of(elf, arena) : linked(elf, arena);
+        if (MissingCode.isIn(module.parts())) {
+            throw elf.bytes().malformed(0, "a copy without its code: zeros are in the place of instructions");
+        }
+        return module;
     }
 
     /** Code that is in memory without a file, such as what a JIT compiler made. */
@@ -119,13 +123,17 @@ public final class ModuleCode {
 
     private static ModuleCode linked(ElfFile elf, Arena arena) {
         List<ElfSection> sections = new ArrayList<>();
+        boolean elsewhere = false;
         for (ElfSection section : elf.sections()) {
-            if (section.isAllocated()
-                    && section.hasFlags(ElfConstants.SHF_EXECINSTR)
-                    && !section.isNoBits()
-                    && section.size() > 0) {
-                sections.add(section);
+            if (section.isAllocated() && section.hasFlags(ElfConstants.SHF_EXECINSTR) && section.size() > 0) {
+                elsewhere |= section.isNoBits();
+                if (!section.isNoBits()) {
+                    sections.add(section);
+                }
             }
+        }
+        if (sections.isEmpty() && elsewhere) {
+            throw elf.bytes().malformed(0, "no executable code in it: a file of debugging information");
         }
         List<ElfSegment> segments = new ArrayList<>();
         for (ElfSegment segment : elf.segments()) {

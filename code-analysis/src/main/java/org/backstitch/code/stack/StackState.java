@@ -123,6 +123,24 @@ public final class StackState {
         return true;
     }
 
+    /**
+     * Whether RBP is zero and the caller's is kept nowhere: so does code mark the outermost frame (System V ABI x86-64 §3.4.1). Other code may
+     * merely need a register.
+     */
+    public boolean marksOutermost() {
+        if (registers[X86_64.RBP] != Value.of(Value.CONSTANT, 0)
+                || slotOf(X86_64.RBP) != Value.UNKNOWN
+                || slots.lossy) {
+            return false;
+        }
+        for (int register = 0; register < REGISTERS; register++) {
+            if (registers[register] == Value.initial(X86_64.RBP)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Executes a word that control passes. */
     void apply(long word) {
         int a = Effect.a(word);
@@ -330,6 +348,12 @@ public final class StackState {
         return number != Value.of(Value.CONSTANT, 60)
                 && number != Value.of(Value.CONSTANT, 231)
                 && number != Value.of(Value.CONSTANT, 15);
+    }
+
+    /** Whether the system call that RAX names returns on another stack as well: {@code clone} and {@code clone3} of Linux. */
+    boolean systemCallStartsTask() {
+        long number = registers[X86_64.RAX];
+        return number == Value.of(Value.CONSTANT, 56) || number == Value.of(Value.CONSTANT, 435);
     }
 
     /**

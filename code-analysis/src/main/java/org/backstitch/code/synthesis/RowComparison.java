@@ -110,7 +110,8 @@ final class RowComparison {
         unproved += result == DIFFERENT && !proved ? 1 : 0;
         if (result >= DIFFERENT && differences.size() < MOST_SHOWN) {
             String theirs = UnwindRule.toString(reference.rule(address));
-            differences.add("%x %s; made%s: %s".formatted(address, theirs, proved ? "" : ", not proved", row));
+            String kind = result == FOREIGN ? " (of another kind)" : "";
+            differences.add("%x %s; made%s: %s%s".formatted(address, theirs, proved ? "" : ", not proved", row, kind));
         }
     }
 

@@ -97,7 +97,7 @@ public final class Synthesizer {
         flow.visit((instruction, state, _) -> {
             note(
                     instruction,
-                    outermost ? FrameRow.OUTERMOST : FrameRow.of(state),
+                    outermost || proof.isOutermost(state) ? FrameRow.OUTERMOST : FrameRow.of(state),
                     state,
                     !guess && proof.isCertain(instruction));
         });

@@ -3,13 +3,17 @@ package org.backstitch.code.walk;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.capstone.CapstoneUnavailableException;
 import org.backstitch.code.capstone.Operation;
+import org.backstitch.code.stack.MissingCode;
 import org.backstitch.code.synthesis.Synthesizer;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.CallFrameInfo;
@@ -36,6 +40,10 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
 
     private final boolean makesRules;
     private final Map<ElfFile, Optional<FdeIndex>> tables = new HashMap<>();
+
+    /** Why files got no rules. */
+    private final Set<String> refusals = new TreeSet<>();
+
     private @Nullable Capstone capstone;
     private boolean unavailable;
 
@@ -80,8 +88,14 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
             return CfiUnwindInfo.of(
                     Synthesizer.synthesize(elf, disassembler, null, false).elf());
         } catch (MalformedInputException e) {
+            refusals.add(String.valueOf(e.getMessage()));
             return UnwindInfo.empty(); // A file without code, say: nothing can be made of it.
         }
+    }
+
+    /** Of the files that rules were wanted of and none could be made: each one's name, and why; in order. */
+    public synchronized List<String> refusals() {
+        return List.copyOf(refusals);
     }
 
     @Override
@@ -91,6 +105,9 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
             return Answer.UNKNOWN;
         }
         try {
+            if (isHole(elf, vaddr)) {
+                return Answer.UNKNOWN;
+            }
             FdeIndex table =
                     tables.computeIfAbsent(elf, DecodingCodeReader::table).orElse(null);
             FrameDescriptionEntry function = table == null ? null : table.find(vaddr - 1);
@@ -104,6 +121,12 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
         } catch (MalformedInputException e) {
             return Answer.UNKNOWN;
         }
+    }
+
+    /** Whether all bytes in front of an address are zeros: no call has so many, so the file is one without its code. */
+    private static boolean isHole(ElfFile elf, long vaddr) {
+        Bytes before = elf.bytesAt(vaddr - Long.BYTES, Long.BYTES).orElse(null);
+        return before != null && before.i64(0) == 0;
     }
 
     private static Optional<FdeIndex> table(ElfFile elf) {
@@ -126,8 +149,9 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
             while (disassembler.position() != vaddr && disassembler.next()) {
                 call = isCall(disassembler);
             }
-            if (disassembler.position() != vaddr) {
-                return Answer.UNKNOWN; // Data, or an instruction that is newer than the disassembler.
+            if (disassembler.position() != vaddr || !call && MissingCode.hasHole(code)) {
+                return Answer.UNKNOWN; // Data, an instruction that is newer than the disassembler, or code that is not
+                // there.
             }
             return call ? Answer.YES : Answer.NO;
         }

@@ -103,6 +103,49 @@ class SynthesizerTest {
         }
     }
 
+    /** As glibc's __clone: the child finds its function and argument on a stack of its own, which ends there. */
+    @Test
+    void aNewTaskHasNoCaller() throws Exception {
+        Path library = build("s", """
+                .text
+                .globl begin
+                .type begin, @function
+                begin:
+                    mov $56, %eax
+                    syscall
+                    test %rax, %rax
+                    je 1f
+                    ret
+                1:  xor %ebp, %ebp
+                    pop %rax
+                    pop %rdi
+                    call *%rax
+                    mov %rax, %rdi
+                    mov $60, %eax
+                    syscall
+                .size begin, .-begin
+                .globl data
+                .type data, @function
+                data: xor %ebp, %ebp
+                    call *%rax
+                    ud2
+                .size data, .-data
+                """, "gcc", "-O0");
+        try (Arena arena = Arena.ofShared();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = ElfFile.map(library, arena);
+            UnwindTable table = CfiUnwindInfo.of(
+                            Synthesizer.synthesize(elf, capstone, null, false).elf())
+                    .compile();
+            long begin = symbol(elf, "begin");
+            assertRule(table, begin + 7, "call rsp+8");
+            assertRule(table, begin + 0xc, "call rsp+8"); // ret
+            assertRule(table, begin + 0xf, "end"); // pop, with RBP cleared
+            assertRule(table, begin + 0x13, "end"); // behind the call
+            assertEquals(UnwindRule.NONE, table.rule(symbol(elf, "data") + 2), "it may merely need the register");
+        }
+    }
+
     @Test
     void agreesWithSystemLibrary() throws IOException {
         Comparison comparison = compare(Path.of("/lib/x86_64-linux-gnu/libc.so.6"));

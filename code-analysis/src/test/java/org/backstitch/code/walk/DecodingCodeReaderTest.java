@@ -6,7 +6,9 @@ import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.image.SlimElf;
 import org.backstitch.unwind.CodeReader;
 import org.backstitch.unwind.table.UnwindRule;
 import org.junit.jupiter.api.Test;
@@ -70,6 +72,47 @@ class DecodingCodeReaderTest {
         assertEquals(CodeReader.Answer.YES, followsCall(source, 0x100b));
         assertEquals(CodeReader.Answer.NO, followsCall(source, 0x100c));
         assertEquals(CodeReader.Answer.UNKNOWN, followsCall(source, 0x900000));
+    }
+
+    /** A slim copy has its sections, with holes in the place of code. */
+    @Test
+    void copiesWithoutCodeGetNoRulesAndNoAnswer() throws Exception {
+        Path whole =
+                assemble(SOURCE.replace("CFI ", "").replace("nop\n", ".rept 200\nlea 0x11111111(%rax), %rbx\n.endr\n"));
+        Path slim = directory.resolve("slim.so");
+        try (Arena arena = Arena.ofShared();
+                DecodingCodeReader reader = new DecodingCodeReader(true)) {
+            SlimElf.write(ElfFile.map(whole, arena), false, slim);
+            ElfFile elf = ElfFile.map(slim, arena);
+            assertEquals(UnwindRule.NONE, reader.makeRules(elf).rule(0x1006));
+            assertEquals(
+                    List.of(slim + ": a copy without its code: zeros are in the place of instructions (at offset 0x0)"),
+                    reader.refusals());
+            assertEquals(CodeReader.Answer.UNKNOWN, reader.followsCall(elf, 0x1030));
+            assertEquals(CodeReader.Answer.YES, reader.followsCall(ElfFile.map(whole, arena), 0x1006));
+        }
+    }
+
+    /** Where only pieces of a function are there, decoding from its start may miss where an instruction begins. */
+    @Test
+    void aCallBehindAHoleIsFoundByItself() throws Exception {
+        String source = """
+                .globl f
+                .type f,@function
+                f:
+                .cfi_startproc
+                ret
+                .zero 100
+                call g
+                nop
+                .cfi_endproc
+                .size f,.-f
+                g: ret
+                .section .note.GNU-stack,"",@progbits
+                """;
+        // 1 + 100 bytes: zeros in pairs leave one over, which takes the call's e8 for its operand (add al, ch).
+        assertEquals(CodeReader.Answer.YES, followsCall(source.replace("100", "101"), 0x1000 + 1 + 101 + 5));
+        assertEquals(CodeReader.Answer.YES, followsCall(source, 0x1000 + 1 + 100 + 5));
     }
 
     @Test
