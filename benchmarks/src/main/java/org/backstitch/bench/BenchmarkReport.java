@@ -31,9 +31,6 @@ import org.openjdk.jmh.results.format.ResultFormatType;
  */
 record BenchmarkReport(
         boolean quick, MachineState machine, Collection<RunResult> suites, List<BenchmarkRun.CommandTime> commands) {
-    private static final double NANOSECONDS = 1e9;
-    private static final double GIGABYTE = 1e9;
-
     /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
     private record Line(String subject, String name, double value, String unit) {}
 
@@ -86,28 +83,33 @@ record BenchmarkReport(
         return lines;
     }
 
-    /** Suites that count frames or rows are shown in nanoseconds for each, those that count bytes in gigabytes a second. */
+    /** Suites that count frames, rows or look-ups are shown in nanoseconds for each, those that count bytes in gigabytes a second. */
     @SuppressWarnings("rawtypes") // as JMH has them
     private static Line line(String subject, String name, RunResult result) {
         Map<String, Result> counters = result.getSecondaryResults();
-        Result frames = counters.get("frames");
+        double nanoseconds = result.getParams().getTimeUnit().toNanos(1); // what counters are for
         Result cpu = counters.get("cpu");
-        Result rows = counters.get("rows");
-        Result bytes = counters.get("bytes");
-        if (frames != null && cpu != null) {
-            return new Line(subject, name, cpu.getScore() / frames.getScore(), "ns/frame, thread time");
+        if (cpu != null) {
+            return new Line(subject, name, cpu.getScore() / counted(counters, "frames"), "ns/frame, thread time");
         }
-        if (frames != null) {
-            return new Line(subject, name, NANOSECONDS / frames.getScore(), "ns/frame");
+        for (String counter : List.of("frame", "row", "lookup")) {
+            double count = counted(counters, counter + "s");
+            if (count > 0) {
+                return new Line(subject, name, nanoseconds / count, "ns/" + counter);
+            }
         }
-        if (rows != null) {
-            return new Line(subject, name, NANOSECONDS / rows.getScore(), "ns/row");
-        }
-        if (bytes != null) {
-            return new Line(subject, name, bytes.getScore() / GIGABYTE, "GB/s");
+        double bytes = counted(counters, "bytes");
+        if (bytes > 0) {
+            return new Line(subject, name, bytes / nanoseconds, "GB/s");
         }
         Result<?> primary = result.getPrimaryResult();
         return new Line(subject, name, primary.getScore(), primary.getScoreUnit());
+    }
+
+    @SuppressWarnings("rawtypes")
+    private static double counted(Map<String, Result> counters, String name) {
+        Result counter = counters.get(name);
+        return counter == null ? 0 : counter.getScore();
     }
 
     String json() throws IOException {
