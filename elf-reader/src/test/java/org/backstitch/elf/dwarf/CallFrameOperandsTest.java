@@ -88,6 +88,7 @@ class CallFrameOperandsTest {
         // What follows the number is read from where it ends: a nop, and an advance.
         CallFrameInterpreter rows = row(program + " 00 41");
         assertEquals(Long.decode(offset), rows.cfaOffset());
+        assertEquals(1 << 16, rows.specifiedRegisters(), "its bytes are no instructions");
         assertEquals(START + 4, rows.rowEnd());
     }
 
