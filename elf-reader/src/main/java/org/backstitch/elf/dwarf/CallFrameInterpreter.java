@@ -4,8 +4,6 @@ import static org.backstitch.elf.dwarf.DwarfConstants.*;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
@@ -170,7 +168,7 @@ public final class CallFrameInterpreter {
 
     /** The CFA's expression; only while {@link #hasCfaExpression}. */
     public DwarfExpression cfaExpression() {
-        return expressionAt(state.cfaExpression);
+        return RowState.expression(section, state.cfaExpression);
     }
 
     /** Which general registers (the return address among them) have a rule: bit n for DWARF number n. */
@@ -190,12 +188,12 @@ public final class CallFrameInterpreter {
 
     /** The expression of a rule that has one. */
     public DwarfExpression ruleExpression(int register) {
-        return expressionAt(ruleOperand(register));
+        return RowState.expression(section, ruleOperand(register));
     }
 
     /** Whether registers other than the general ones and the return address have rules: {@link #row} tells them. */
     public boolean hasUncommonRegisters() {
-        return state.others != null && !state.others.isEmpty();
+        return state.hasOthers();
     }
 
     /**
@@ -213,40 +211,7 @@ public final class CallFrameInterpreter {
 
     /** The current row as an immutable object. */
     public UnwindRow row() {
-        CfaRule cfa = hasCfaExpression()
-                ? new CfaRule.Expression(cfaExpression())
-                : new CfaRule.RegisterOffset(state.cfaRegister, state.cfaOffset);
-        TreeMap<Integer, RegisterRule> registers = new TreeMap<>();
-        for (int register = 0; register < RowState.DENSE; register++) {
-            put(registers, register, state.rules[register]);
-        }
-        if (state.others != null) {
-            state.others.forEach((register, rule) -> put(registers, register, rule));
-        }
-        return new UnwindRow(cfa, registers, cie.returnAddressRegister());
-    }
-
-    private void put(Map<Integer, RegisterRule> registers, int register, long rule) {
-        long operand = rule >> RowState.KIND_BITS;
-        switch ((int) rule & ((1 << RowState.KIND_BITS) - 1)) {
-            case UNDEFINED -> registers.put(register, new RegisterRule.Undefined());
-            case SAME_VALUE -> registers.put(register, new RegisterRule.SameValue());
-            case OFFSET -> registers.put(register, new RegisterRule.Offset(operand));
-            case VAL_OFFSET -> registers.put(register, new RegisterRule.ValOffset(operand));
-            case REGISTER -> registers.put(register, new RegisterRule.Register((int) operand));
-            case EXPRESSION -> registers.put(register, new RegisterRule.Expression(expressionAt(operand)));
-            case VAL_EXPRESSION -> registers.put(register, new RegisterRule.ValExpression(expressionAt(operand)));
-            default -> {
-                // Unspecified: a row says so by leaving the register out.
-            }
-        }
-    }
-
-    private DwarfExpression expressionAt(long offset) {
-        Cursor in = section.cursor(offset);
-        int length = (int) in.uleb128(); // checked when the instruction was executed
-        return new DwarfExpression(
-                section.copy(in.position(), length), section.source(), section.origin() + in.position());
+        return state.row(section, cie.returnAddressRegister());
     }
 
     /** Executes one instruction; returns whether it advanced the location (by nothing, perhaps). */

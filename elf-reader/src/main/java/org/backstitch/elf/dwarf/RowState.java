@@ -2,6 +2,8 @@ package org.backstitch.elf.dwarf;
 
 import java.util.Map;
 import java.util.TreeMap;
+import org.backstitch.bytes.Bytes;
+import org.backstitch.bytes.Cursor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,5 +112,49 @@ final class RowState {
             othersShared = false;
         }
         return own;
+    }
+
+    /**
+     * The row as an immutable object.
+     *
+     * @param section the section that the instructions, and so the expressions, lie in
+     */
+    UnwindRow row(Bytes section, int returnAddressRegister) {
+        CfaRule cfa = cfaExpression == NO_EXPRESSION
+                ? new CfaRule.RegisterOffset(cfaRegister, cfaOffset)
+                : new CfaRule.Expression(expression(section, cfaExpression));
+        TreeMap<Integer, RegisterRule> registers = new TreeMap<>();
+        for (int register = 0; register < DENSE; register++) {
+            put(registers, section, register, rules[register]);
+        }
+        if (others != null) {
+            others.forEach((register, rule) -> put(registers, section, register, rule));
+        }
+        return new UnwindRow(cfa, registers, returnAddressRegister);
+    }
+
+    private static void put(Map<Integer, RegisterRule> registers, Bytes section, int register, long rule) {
+        long operand = rule >> KIND_BITS;
+        switch ((int) rule & ((1 << KIND_BITS) - 1)) {
+            case UNDEFINED -> registers.put(register, new RegisterRule.Undefined());
+            case SAME_VALUE -> registers.put(register, new RegisterRule.SameValue());
+            case OFFSET -> registers.put(register, new RegisterRule.Offset(operand));
+            case VAL_OFFSET -> registers.put(register, new RegisterRule.ValOffset(operand));
+            case REGISTER -> registers.put(register, new RegisterRule.Register((int) operand));
+            case EXPRESSION -> registers.put(register, new RegisterRule.Expression(expression(section, operand)));
+            case VAL_EXPRESSION ->
+                registers.put(register, new RegisterRule.ValExpression(expression(section, operand)));
+            default -> {
+                // Unspecified: a row says so by leaving the register out.
+            }
+        }
+    }
+
+    /** The expression whose length lies at an offset in the section; it was checked when its instruction was executed. */
+    static DwarfExpression expression(Bytes section, long offset) {
+        Cursor in = section.cursor(offset);
+        int length = (int) in.uleb128();
+        return new DwarfExpression(
+                section.copy(in.position(), length), section.source(), section.origin() + in.position());
     }
 }

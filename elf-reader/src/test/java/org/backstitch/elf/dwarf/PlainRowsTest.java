@@ -204,4 +204,11 @@ class PlainRowsTest {
         }
         throw new AssertionError("only " + words);
     }
+
+    /** A rule of the common entry that is an expression, the first kind of them and the last: such entries are the interpreter's. */
+    @ParameterizedTest
+    @ValueSource(strings = {"10 03 02 7710", "16 03 01 35"})
+    void expressionsAmongTheInitialRules(String cieProgram) {
+        assertEquals(PlainRows.NOT_PLAIN, plain.start(entry(cieProgram, "41")));
+    }
 }
