@@ -19,7 +19,7 @@ import org.tukaani.xz.XZInputStream;
  */
 record BenchmarkRecording(Path data, RecordingOptions options, List<String> golden) {
     /** Chains as long as the goldens have them. */
-    private static final int MAX_STACK = 1024;
+    static final int MAX_STACK = 1024;
 
     /**
      * Finds a recording.

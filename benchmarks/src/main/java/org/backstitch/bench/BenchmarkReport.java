@@ -28,9 +28,14 @@ import org.openjdk.jmh.results.format.ResultFormatType;
  * @param machine where
  * @param suites what the suites gave
  * @param commands what whole commands took
+ * @param peers what unwinders that are not ours took, where they were measured
  */
 record BenchmarkReport(
-        boolean quick, MachineState machine, Collection<RunResult> suites, List<BenchmarkRun.CommandTime> commands) {
+        boolean quick,
+        MachineState machine,
+        Collection<RunResult> suites,
+        List<BenchmarkRun.CommandTime> commands,
+        List<Peers.Measured> peers) {
     /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
     private record Line(String subject, String name, double value, String unit) {}
 
@@ -61,7 +66,44 @@ record BenchmarkReport(
                     line.unit,
                     line.value / (to == null ? line.value : to)));
         }
+        if (!peers.isEmpty()) {
+            appendPeers(text);
+        }
         return text.toString();
+    }
+
+    /** Ours is what {@code WalkBenchmark.warm} and {@code CompileBenchmark} took on the same recording or file, in this run. */
+    private void appendPeers(StringBuilder text) {
+        text.append("\n## Beside others\n\nNanoseconds a frame or row, thread time; set-up in milliseconds.\n\n");
+        text.append("| of | peer | | warm | ours/peer | cold | set-up | answers |\n");
+        text.append("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n");
+        for (Peers.Measured peer : peers) {
+            double ours = ours(peer);
+            text.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s %s | %d %ss | %.3g | %s | %.3g | %.3g | %s |%n",
+                    peer.subject().replaceFirst(".*/", ""),
+                    peer.peer(),
+                    peer.version(),
+                    peer.count(),
+                    peer.unit(),
+                    peer.warm(),
+                    Double.isNaN(ours) || peer.warm() == 0 ? "" : "%.3f".formatted(ours / peer.warm()),
+                    peer.cold(),
+                    peer.setup() / 1e6,
+                    peer.hash()));
+        }
+    }
+
+    /** What the suites took for what a peer was measured on; not a number if they were not. */
+    private double ours(Peers.Measured peer) {
+        String name = peer.unit().equals("row") ? "CompileBenchmark.compile" : "WalkBenchmark.warm";
+        String subject = peer.subject().replaceFirst(".*/", "");
+        return lines().stream()
+                .filter(line -> line.subject.equals(subject) && line.name.equals(name))
+                .mapToDouble(Line::value)
+                .findFirst()
+                .orElse(Double.NaN);
     }
 
     private List<Line> lines() {
@@ -112,6 +154,27 @@ record BenchmarkReport(
         return counter == null ? 0 : counter.getScore();
     }
 
+    private void writePeers(JsonGenerator json) throws IOException {
+        if (peers.isEmpty()) {
+            return;
+        }
+        json.writeArrayFieldStart("peers");
+        for (Peers.Measured peer : peers) {
+            json.writeStartObject();
+            json.writeStringField("of", peer.subject());
+            json.writeStringField("peer", peer.peer());
+            json.writeStringField("version", peer.version());
+            json.writeStringField("unit", peer.unit());
+            json.writeNumberField("count", peer.count());
+            json.writeNumberField("setup", peer.setup());
+            json.writeNumberField("cold", peer.cold());
+            json.writeNumberField("warm", peer.warm());
+            json.writeStringField("hash", peer.hash());
+            json.writeEndObject();
+        }
+        json.writeEndArray();
+    }
+
     String json() throws IOException {
         ByteArrayOutputStream results = new ByteArrayOutputStream();
         try (PrintStream out = new PrintStream(results, false, StandardCharsets.UTF_8)) {
@@ -135,6 +198,7 @@ record BenchmarkReport(
                 json.writeEndObject();
             }
             json.writeEndArray();
+            writePeers(json);
             json.writeFieldName("suites");
             json.writeRawValue(results.toString(StandardCharsets.UTF_8).strip());
             json.writeEndObject();

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
@@ -18,21 +19,29 @@ import org.openjdk.jmh.runner.options.TimeValue;
 /**
  * Runs all suites and the whole commands, and writes what they measured: {@code results.json} and {@code results.md}.
  *
- * <p>Usage: [--quick] DIRECTORY COMMAND, where COMMAND is the launcher {@code backstitch}. Commands are timed in turn with those of
+ * <p>Usage: [--peers PROGRAMS] [--quick] DIRECTORY COMMAND, where COMMAND is the launcher {@code backstitch} and
+ * PROGRAMS the directory of {@link Peers}, which walk the bundled recordings too. Commands are timed in turn with those of
  * {@code perf}, if that is installed.
  */
 final class BenchmarkRun {
     private static final int TURNS = 5;
+
+    private static final int PEER_PASSES = 40;
+
+    /** Whose rows gimli enumerates: what {@link CompileBenchmark} compiles. */
+    private static final Path ROWS = Path.of("/lib/x86_64-linux-gnu/libc.so.6");
 
     private BenchmarkRun() {}
 
     /** What a whole command took, in seconds, the fastest of its turns. */
     record CommandTime(String recording, String command, double seconds) {}
 
-    public static void main(String[] arguments) throws IOException, InterruptedException, RunnerException {
+    public static void main(String[] given) throws IOException, InterruptedException, RunnerException {
+        boolean compared = given.length > 1 && given[0].equals("--peers");
+        String[] arguments = compared ? Arrays.copyOfRange(given, 2, given.length) : given;
         boolean quick = arguments.length == 3 && arguments[0].equals("--quick");
         if (arguments.length != (quick ? 3 : 2)) {
-            throw new IllegalArgumentException("usage: [--quick] DIRECTORY COMMAND");
+            throw new IllegalArgumentException("usage: [--peers PROGRAMS] [--quick] DIRECTORY COMMAND");
         }
         Path directory = Files.createDirectories(Path.of(arguments[quick ? 1 : 0]));
         Path backstitch = Path.of(arguments[quick ? 2 : 1]).toAbsolutePath();
@@ -41,7 +50,15 @@ final class BenchmarkRun {
         for (String name : quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES) {
             commands.addAll(commands(name, backstitch, quick ? 1 : TURNS));
         }
-        BenchmarkReport report = new BenchmarkReport(quick, MachineState.now(), suites, commands);
+        List<Peers.Measured> peers = new ArrayList<>();
+        if (compared) {
+            Peers programs = new Peers(Path.of(given[1]), quick ? 1 : PEER_PASSES);
+            for (String name : BundledRecording.NAMES) {
+                peers.addAll(programs.walk(name, BenchmarkRecording.of(name, "", "")));
+            }
+            peers.add(programs.rows(ROWS));
+        }
+        BenchmarkReport report = new BenchmarkReport(quick, MachineState.now(), suites, commands, peers);
         report.writeTo(directory);
     }
 

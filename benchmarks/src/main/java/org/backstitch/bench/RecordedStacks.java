@@ -55,6 +55,16 @@ final class RecordedStacks implements AutoCloseable {
         return spaces.size();
     }
 
+    /** The registers that one stack is walked with. */
+    Registers registers(int index) {
+        return registers.get(index);
+    }
+
+    /** The bytes of one stack. */
+    StackDump dump(int index) {
+        return dumps.get(index);
+    }
+
     /** Walks one stack. */
     void walk(UserUnwinder unwinder, Callchain chain, int index) {
         unwinder.unwind(spaces.get(index), registers.get(index), dumps.get(index), chain);

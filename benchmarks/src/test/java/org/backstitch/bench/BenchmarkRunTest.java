@@ -41,7 +41,11 @@ class BenchmarkRunTest {
                 results,
                 List.of(
                         new BenchmarkRun.CommandTime("ls", "backstitch fold", 0.25),
-                        new BenchmarkRun.CommandTime("ls", "perf script", 1)));
+                        new BenchmarkRun.CommandTime("ls", "perf script", 1)),
+                List.of(Peers.parse(
+                        "deep",
+                        "{\"peer\":\"framehop\",\"version\":\"0.13.3\",\"unit\":\"frame\",\"count\":190,\"setup\":4500000,"
+                                + "\"cold\":92.25,\"warm\":49,\"hash\":\"00ff\"}")));
         report.writeTo(directory);
 
         String table = Files.readString(directory.resolve("results.md"));
@@ -51,6 +55,7 @@ class BenchmarkRunTest {
                 .collect(Collectors.toCollection(TreeSet::new));
         assertEquals(
                 Set.of(
+                        "ColdWalkBenchmark",
                         "CompileBenchmark",
                         "KernelUnwindBenchmark",
                         "LookupBenchmark",
@@ -60,6 +65,10 @@ class BenchmarkRunTest {
                 suites);
         assertTrue(table.contains("| deep | WalkBenchmark.warm |"), table);
         assertTrue(table.contains("| ls | perf script | 1.00 | s | 4.00 |"), table);
+        assertTrue(
+                table.matches(
+                        "(?s).*\\| deep \\| framehop 0\\.13\\.3 \\| 190 frames \\| 49\\.0 \\| [0-9.]+ \\| 92\\.3 \\| 4\\.50 \\| 00ff \\|.*"),
+                table);
 
         int benchmarks = 0;
         int seconds = 0;
