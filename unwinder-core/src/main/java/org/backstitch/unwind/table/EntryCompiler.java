@@ -50,6 +50,7 @@ final class EntryCompiler {
                 table.end(to, plain.rowCount(), fde.end());
                 return;
             }
+            table.cancel(fde.start(), from);
         }
         interpret(fde, (start, end, rule) -> table.addRow(start, rule));
         table.addGap(fde.end());

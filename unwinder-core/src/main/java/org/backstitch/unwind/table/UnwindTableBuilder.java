@@ -25,6 +25,9 @@ public final class UnwindTableBuilder {
     private int rows;
     private int sourceRows;
 
+    /** The number of the row, mostly a gap, that {@link #begin} said to write over. */
+    private int replacedNumber;
+
     // Most rows are by a few hundred rules: a small cache in front of the dictionary.
     private static final int MEMO_BITS = 10;
     private final long[] memoRule = new long[1 << MEMO_BITS];
@@ -96,7 +99,19 @@ public final class UnwindTableBuilder {
         if (order < 0) {
             throw descending(start);
         }
-        return order == 0 ? rows - 1 : rows;
+        if (order > 0) {
+            return rows;
+        }
+        replacedNumber = numbers[rows - 1];
+        return rows - 1;
+    }
+
+    /** Forgets what was written since {@link #begin}, where it went in place of the last row, too. */
+    void cancel(long start, int from) {
+        if (from < rows) {
+            starts[from] = (int) (start - base);
+            numbers[from] = replacedNumber;
+        }
     }
 
     /** What row starts are relative to. */
