@@ -149,9 +149,9 @@ public final class DecodingCodeReader implements CodeReader, AutoCloseable {
             while (disassembler.position() != vaddr && disassembler.next()) {
                 call = isCall(disassembler);
             }
+            // Data, an instruction that is newer than the disassembler, or code that is not there.
             if (disassembler.position() != vaddr || !call && MissingCode.hasHole(code)) {
-                return Answer.UNKNOWN; // Data, an instruction that is newer than the disassembler, or code that is not
-                // there.
+                return Answer.UNKNOWN;
             }
             return call ? Answer.YES : Answer.NO;
         }

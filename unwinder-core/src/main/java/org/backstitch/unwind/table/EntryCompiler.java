@@ -9,8 +9,8 @@ import org.backstitch.elf.dwarf.PlainRows;
  * Executes the entries of a file's call frame information and numbers the rules of their rows.
  *
  * <p>Entries as compilers write them are executed by {@link PlainRows}: each of its words is encoded when it is met first, from the row that
- * {@link CallFrameInterpreter} gives in that place. All other entries are executed by that interpreter altogether, and
- * so is one for a single look-up, which wants one row of it.
+ * {@link CallFrameInterpreter} gives in that place. All other entries are executed by that interpreter altogether, and so is one for a
+ * single look-up, which wants one row of it.
  *
  * <p>Not thread-safe.
  */
