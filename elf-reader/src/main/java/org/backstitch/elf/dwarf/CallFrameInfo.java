@@ -1,8 +1,5 @@
 package org.backstitch.elf.dwarf;
 
-import static org.backstitch.elf.dwarf.DwarfConstants.DW_EH_PE_pcrel;
-import static org.backstitch.elf.dwarf.DwarfConstants.DW_EH_PE_sdata4;
-
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
@@ -55,7 +52,9 @@ public final class CallFrameInfo {
     private final Flavor flavor;
     private final PointerEncoding pointers;
     private final ConcurrentHashMap<Long, CommonInformationEntry> cies = new ConcurrentHashMap<>();
-    private volatile @Nullable CommonInformationEntry lastCie;
+
+    /** The common entries met last, each at a place by its offset: neighbouring functions take turns among a few. */
+    private final @Nullable CommonInformationEntry[] recentCies = new CommonInformationEntry[8];
 
     /**
      * @param section the section's bytes, decompressed and relocated
@@ -189,6 +188,12 @@ public final class CallFrameInfo {
         private boolean cie;
         private boolean extended;
 
+        // What readFde found.
+        private long start;
+        private long length;
+        private long augmentationData;
+        private long programStart;
+
         private EntryCursor() {}
 
         /**
@@ -253,45 +258,63 @@ public final class CallFrameInfo {
             return cie ? Optional.of(cieAt(offset)) : Optional.empty();
         }
 
-        /** The entry as a function's; only if {@link #isCie} does not hold. */
-        public FrameDescriptionEntry parseFde() {
+        /**
+         * Reads the entry as a function's; only if {@link #isCie} does not hold. Then {@link #start} and {@link #length} are known.
+         *
+         * @return the common entry that it completes
+         * @throws MalformedInputException if it is malformed
+         */
+        CommonInformationEntry readFde() {
             long cieOffset = flavor == Flavor.EH_FRAME ? idOffset - (int) id : id;
             CommonInformationEntry common = cieAt(cieOffset);
             long at = idOffset + idSize();
-            // As compilers have it for code below 2 GiB: a distance of four bytes, a length of four, no augmentation
-            // data to speak of.
-            if (common.addressEncoding == (DW_EH_PE_pcrel | DW_EH_PE_sdata4)
-                    && common.segmentSelectorSize == 0
-                    && common.hasAugmentationData()
-                    && end - at > 2 * Integer.BYTES) {
+            if (common.hasShortFields && end - at > 2 * Integer.BYTES) {
                 int distance = section.i32(at);
                 int augmentationLength = section.u8(at + 2 * Integer.BYTES);
                 long data = at + 2 * Integer.BYTES + 1;
                 if (distance != 0 && augmentationLength < 0x80 && end - data >= augmentationLength) {
-                    return new FrameDescriptionEntry(
-                            common,
-                            offset,
-                            sectionVaddr + at + distance,
-                            section.u32(at + Integer.BYTES),
-                            data,
-                            data + augmentationLength,
-                            end);
+                    start = sectionVaddr + at + distance;
+                    length = section.u32(at + Integer.BYTES);
+                    augmentationData = data;
+                    programStart = data + augmentationLength;
+                    return common;
                 }
             }
+            readLongFields(common, at);
+            return common;
+        }
+
+        private void readLongFields(CommonInformationEntry common, long at) {
             Cursor in = section.cursor(at);
             in.skip(common.segmentSelectorSize);
-            long start = pointers.read(in, common.addressEncoding, sectionVaddr, 0);
-            long length = PointerEncoding.readSize(in, common.addressEncoding);
-            long augmentationData = -1;
+            start = pointers.read(in, common.addressEncoding, sectionVaddr, 0);
+            length = PointerEncoding.readSize(in, common.addressEncoding);
+            augmentationData = -1;
             if (common.hasAugmentationData()) {
                 long augmentationLength = in.uleb128();
                 augmentationData = in.position();
                 in.skip(augmentationLength);
             }
-            if (in.position() > end) {
+            programStart = in.position();
+            if (programStart > end) {
                 throw section.malformed(offset, "a frame description entry too short for its fields");
             }
-            return new FrameDescriptionEntry(common, offset, start, length, augmentationData, in.position(), end);
+        }
+
+        /** The first address that the entry read last is for. */
+        long start() {
+            return start;
+        }
+
+        /** How many bytes of code the entry read last is for. */
+        long length() {
+            return length;
+        }
+
+        /** The entry as a function's; only if {@link #isCie} does not hold. */
+        public FrameDescriptionEntry parseFde() {
+            CommonInformationEntry common = readFde();
+            return new FrameDescriptionEntry(common, offset, start, length, augmentationData, programStart, end);
         }
 
         private int idSize() {
@@ -373,9 +396,10 @@ public final class CallFrameInfo {
      * @throws MalformedInputException if there is none, or a malformed one
      */
     public CommonInformationEntry cieAt(long offset) {
-        CommonInformationEntry last = lastCie;
-        if (last != null && last.offset() == offset) {
-            return last;
+        int place = (int) (offset ^ offset >>> 3 ^ offset >>> 6) & recentCies.length - 1;
+        CommonInformationEntry recent = recentCies[place]; // immutable, so whatever another thread puts there is whole
+        if (recent != null && recent.offset() == offset) {
+            return recent;
         }
         CommonInformationEntry found = cies.get(offset);
         if (found == null) {
@@ -388,7 +412,7 @@ public final class CallFrameInfo {
             found = entry.parseCie();
             cies.put(offset, found);
         }
-        lastCie = found;
+        recentCies[place] = found;
         return found;
     }
 }

@@ -21,6 +21,15 @@ public final class CommonInformationEntry {
     final long programEnd;
     final RowState initialState;
 
+    /**
+     * Whether entries begin as compilers have them for code below 2 GiB: a distance of four bytes, a length of four, and augmentation data
+     * of a length that is told.
+     */
+    final boolean hasShortFields;
+
+    /** What rows of functions begin with, as {@link PlainRows} has it, or {@link PlainRows#NO_WORD}. */
+    final long initialWord;
+
     CommonInformationEntry(Parsed parsed) {
         info = parsed.info;
         offset = parsed.offset;
@@ -36,6 +45,10 @@ public final class CommonInformationEntry {
         programStart = parsed.programStart;
         programEnd = parsed.programEnd;
         initialState = CallFrameInterpreter.initialState(this);
+        hasShortFields = addressEncoding == (DwarfConstants.DW_EH_PE_pcrel | DwarfConstants.DW_EH_PE_sdata4)
+                && segmentSelectorSize == 0
+                && hasAugmentationData();
+        initialWord = PlainRows.initialWord(this);
     }
 
     /** The fields of an entry while it is read. */

@@ -15,6 +15,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Immutable.
  */
 public final class FdeIndex {
+    /** About how many bytes an entry has. */
+    private static final int USUAL_SIZE = 48;
+
+    private static final int MAX_EXPECTED = 1 << 17;
+
     private final CallFrameInfo info;
     private final long[] starts;
     private final long[] offsets;
@@ -28,26 +33,49 @@ public final class FdeIndex {
     /** Reads the whole section once. */
     public FdeIndex(CallFrameInfo info) {
         this.info = info;
-        Collector collector = new Collector();
+        long expected = info.section().size() / USUAL_SIZE + 1;
+        Collector collector = new Collector((int) Math.min(expected, MAX_EXPECTED));
         collector.collect(info);
         malformed = collector.malformed;
         firstMalformed = collector.firstMalformed;
         int count = collector.count;
-        int @Nullable [] order = collector.ordered ? null : order(collector.starts, count);
-        starts = new long[count];
-        offsets = new long[count];
-        ends = new long[count];
-        highestEnds = new long[count];
-        long highest = 0;
-        for (int i = 0; i < count; i++) {
-            int from = order == null ? i : order[i];
-            starts[i] = collector.starts[from];
-            offsets[i] = collector.offsets[from];
-            long end = collector.ends[from];
-            ends[i] = end;
-            highest = Long.compareUnsigned(end, highest) > 0 ? end : highest;
-            highestEnds[i] = highest;
+        if (collector.ordered) {
+            starts = Arrays.copyOf(collector.starts, count);
+            offsets = Arrays.copyOf(collector.offsets, count);
+            ends = Arrays.copyOf(collector.ends, count);
+        } else {
+            int[] order = order(collector.starts, count);
+            starts = ordered(collector.starts, order);
+            offsets = ordered(collector.offsets, order);
+            ends = ordered(collector.ends, order);
         }
+        highestEnds = highest(ends);
+    }
+
+    private static long[] ordered(long[] values, int[] order) {
+        long[] ordered = new long[order.length];
+        for (int i = 0; i < order.length; i++) {
+            ordered[i] = values[order[i]];
+        }
+        return ordered;
+    }
+
+    /** The highest of all up to each; the array itself, if they ascend. */
+    private static long[] highest(long[] ends) {
+        int i = 1;
+        while (i < ends.length && Long.compareUnsigned(ends[i - 1], ends[i]) <= 0) {
+            i++;
+        }
+        if (i >= ends.length) {
+            return ends;
+        }
+        long[] highest = ends.clone();
+        for (; i < ends.length; i++) {
+            if (Long.compareUnsigned(highest[i - 1], highest[i]) > 0) {
+                highest[i] = highest[i - 1];
+            }
+        }
+        return highest;
     }
 
     /** The places of the entries by ascending start; of those that start together the last of the section comes first. */
@@ -79,13 +107,19 @@ public final class FdeIndex {
     }
 
     private static final class Collector {
-        private long[] starts = new long[256];
-        private long[] offsets = new long[256];
-        private long[] ends = new long[256];
+        private long[] starts;
+        private long[] offsets;
+        private long[] ends;
         private int count;
         private boolean ordered = true;
         private int malformed;
         private @Nullable MalformedInputException firstMalformed;
+
+        private Collector(int expected) {
+            starts = new long[expected];
+            offsets = new long[expected];
+            ends = new long[expected];
+        }
 
         private void collect(CallFrameInfo info) {
             CallFrameInfo.EntryCursor entries = info.entries();
@@ -93,7 +127,8 @@ public final class FdeIndex {
                 try {
                     more = entries.next();
                     if (more && !entries.isCie()) {
-                        add(entries.parseFde());
+                        entries.readFde();
+                        add(entries.offset(), entries.start(), entries.length());
                     }
                 } catch (MalformedInputException e) {
                     malformed++;
@@ -102,8 +137,10 @@ public final class FdeIndex {
             }
         }
 
-        private void add(FrameDescriptionEntry fde) {
-            if (fde.start() == 0 || fde.length() == 0 || fde.wraps()) {
+        private void add(long offset, long start, long length) {
+            long end = start + length;
+            boolean wraps = Long.compareUnsigned(end, start) < 0;
+            if (start == 0 || length == 0 || wraps) {
                 return;
             }
             if (count == starts.length) {
@@ -112,10 +149,10 @@ public final class FdeIndex {
                 offsets = Arrays.copyOf(offsets, larger);
                 ends = Arrays.copyOf(ends, larger);
             }
-            starts[count] = fde.start();
-            offsets[count] = fde.offset();
-            ends[count] = fde.end();
-            ordered &= count == 0 || Long.compareUnsigned(starts[count - 1], fde.start()) < 0;
+            starts[count] = start;
+            offsets[count] = offset;
+            ends[count] = end;
+            ordered &= count == 0 || Long.compareUnsigned(starts[count - 1], start) < 0;
             count++;
         }
     }

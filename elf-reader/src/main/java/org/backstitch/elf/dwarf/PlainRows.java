@@ -6,7 +6,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Executes the call frame programs that compilers write, a whole entry at once, into the table that is to be made; any other is for
@@ -47,6 +46,9 @@ public final class PlainRows {
     /** {@link #execute}: a word has been met for the first time; {@link #learn} it, and execute the entry again. */
     public static final int UNKNOWN_WORD = -2;
 
+    /** In place of a word: not plain. */
+    static final long NO_WORD = -1;
+
     /** How many words are kept. */
     public static final int MAX_KNOWN = 1 << 15;
 
@@ -84,8 +86,6 @@ public final class PlainRows {
 
     private final long[] remembered = new long[MAX_REMEMBERED];
 
-    private @Nullable CommonInformationEntry cie;
-    private boolean cieIsPlain;
     private long initialWord;
 
     /**
@@ -114,10 +114,11 @@ public final class PlainRows {
      */
     public int start(FrameDescriptionEntry fde) {
         long length = fde.programEnd - fde.programStart;
-        if (fde.cie() != cie) {
-            begin(fde.cie());
-        }
-        if (!cieIsPlain || length > MAX_PROGRAM || fde.length() >>> Integer.SIZE != 0 || knownWords >= MAX_KNOWN) {
+        initialWord = fde.cie().initialWord;
+        if (initialWord == NO_WORD
+                || length > MAX_PROGRAM
+                || fde.length() >>> Integer.SIZE != 0
+                || knownWords >= MAX_KNOWN) {
             return NOT_PLAIN;
         }
         int size = (int) length;
@@ -185,21 +186,19 @@ public final class PlainRows {
         return (int) places[at + 1];
     }
 
-    private void begin(CommonInformationEntry next) {
-        cie = next;
-        cieIsPlain = next.codeAlignment() == 1
-                && next.dataAlignment() == DATA_ALIGNMENT
-                && next.returnAddressRegister() == RETURN_ADDRESS
-                && !next.isSignalFrame()
-                && pack(next.initialState);
-    }
-
-    /** Packs what a CIE's instructions leave; false if it is not plain. */
-    private boolean pack(RowState state) {
-        if (!state.isPlain() || state.cfaRegister > RETURN_ADDRESS || !isPlainOffset(state.cfaOffset)) {
-            return false;
+    /** What a CIE's instructions leave, as a word; {@link #NO_WORD} if rows that begin with it are not plain. */
+    static long initialWord(CommonInformationEntry cie) {
+        RowState state = cie.initialState;
+        if (cie.codeAlignment() != 1
+                || cie.dataAlignment() != DATA_ALIGNMENT
+                || cie.returnAddressRegister() != RETURN_ADDRESS
+                || cie.isSignalFrame()
+                || !state.isPlain()
+                || state.cfaRegister > RETURN_ADDRESS
+                || !isPlainOffset(state.cfaOffset)) {
+            return NO_WORD;
         }
-        initialWord = cfa(state.cfaRegister, state.cfaOffset);
+        long word = cfa(state.cfaRegister, state.cfaOffset);
         for (int register = 0; register < RowState.DENSE; register++) {
             long rule = state.rules[register];
             long slot = (rule >> RowState.KIND_BITS) / DATA_ALIGNMENT;
@@ -211,11 +210,11 @@ public final class PlainRows {
                     && slot <= MAX_SLOT
                     && SHIFTS[register] >= 0;
             if (!isPlain) {
-                return false;
+                return NO_WORD;
             }
-            initialWord |= slot << SHIFTS[register];
+            word |= slot << SHIFTS[register];
         }
-        return true;
+        return word;
     }
 
     private static boolean isPlainOffset(long offset) {

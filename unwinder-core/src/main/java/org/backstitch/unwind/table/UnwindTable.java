@@ -52,15 +52,23 @@ public final class UnwindTable implements UnwindInfo {
             shift++;
         }
         blockShift = shift;
-        blocks = new int[(int) (span >>> shift) + 2];
-        int row = 0;
-        for (int block = 0; block < blocks.length; block++) {
-            long blockStart = (long) block << shift;
-            while (row < rows && Integer.toUnsignedLong(starts[row]) <= blockStart) {
-                row++;
-            }
-            blocks[block] = row;
+        blocks = blocks(starts, (int) (span >>> shift) + 2, shift);
+    }
+
+    /** For each block, how many rows start at or before the start of it. */
+    private static int[] blocks(int[] starts, int count, int shift) {
+        int[] blocks = new int[count];
+        long roundUp = (1L << shift) - 1;
+        for (int row = 0; row < starts.length; row++) {
+            // The last row up to a block is the one that stays.
+            blocks[(int) (Integer.toUnsignedLong(starts[row]) + roundUp >>> shift)] = row + 1;
         }
+        int rows = 0;
+        for (int block = 0; block < count; block++) {
+            rows = Math.max(rows, blocks[block]);
+            blocks[block] = rows;
+        }
+        return blocks;
     }
 
     @Override
