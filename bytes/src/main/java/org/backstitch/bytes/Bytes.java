@@ -149,7 +149,7 @@ public final class Bytes {
      */
     public void copyTo(byte[] target, long offset, int length) {
         check(offset, length);
-        MemorySegment.copy(segment, ValueLayout.JAVA_BYTE, offset, target, 0, length);
+        MemorySegment.copy(segment, offset, MemorySegment.ofArray(target), 0, length);
     }
 
     /** A copy of {@code length} bytes at {@code offset}. The length must have been bounded by the caller or by this view's size. */

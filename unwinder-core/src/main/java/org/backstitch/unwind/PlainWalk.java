@@ -110,8 +110,8 @@ final class PlainWalk {
             if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
                     && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
                     && Long.compareUnsigned(cfa, sp) > 0) {
-                pc = segment.get(StackDump.WORD, returnSlot + bytesBias);
-                long savedRbp = segment.get(StackDump.WORD, rbpSlot + bytesBias);
+                pc = (long) StackDump.WORDS.get(segment, returnSlot + bytesBias);
+                long savedRbp = (long) StackDump.WORDS.get(segment, rbpSlot + bytesBias);
                 bp ^= (bp ^ savedRbp) & PlainRuleCache.rbpMask(rule);
                 sp = cfa;
                 lookupPc = pc - 1;

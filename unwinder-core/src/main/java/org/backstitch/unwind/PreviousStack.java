@@ -84,7 +84,7 @@ final class PreviousStack {
             long returnSlot = frames[caller + SP] - Long.BYTES;
             if (step == PlainRuleCache.NOT_PLAIN
                     || Long.compareUnsigned(returnSlot - start, words) >= 0
-                    || segment.get(StackDump.WORD, returnSlot + bias) != frames[caller + PC]) {
+                    || (long) StackDump.WORDS.get(segment, returnSlot + bias) != frames[caller + PC]) {
                 break;
             }
             if (PlainRuleCache.isRbpSaved(step)) {
@@ -92,7 +92,7 @@ final class PreviousStack {
                 if (Long.compareUnsigned(rbpSlot - start, words) >= 0) {
                     break;
                 }
-                long rbp = segment.get(StackDump.WORD, rbpSlot + bias);
+                long rbp = (long) StackDump.WORDS.get(segment, rbpSlot + bias);
                 if (rbp != frames[caller + BP]) {
                     if (decides) {
                         break;

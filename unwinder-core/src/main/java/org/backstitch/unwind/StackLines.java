@@ -28,7 +28,7 @@ final class StackLines {
         long sum = 0;
         long end = Math.min(size, MAX_LOADED);
         for (long i = 0; i < end; i += LINE) {
-            sum += segment.get(StackDump.WORD, offset + i);
+            sum += (long) StackDump.WORDS.get(segment, offset + i);
         }
         loaded = sum;
     }

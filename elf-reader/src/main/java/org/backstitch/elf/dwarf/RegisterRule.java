@@ -9,7 +9,19 @@ public sealed interface RegisterRule {
     record SameValue() implements RegisterRule {}
 
     /** The value lies in memory at CFA + {@code offset} bytes. */
-    record Offset(long offset) implements RegisterRule {}
+    record Offset(long offset) implements RegisterRule {
+        // Written out, as for CfaRule.RegisterOffset.
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Offset that && offset == that.offset;
+        }
+
+        @Override
+        public int hashCode() {
+            return Long.hashCode(offset);
+        }
+    }
 
     /** The value is CFA + {@code offset} bytes. */
     record ValOffset(long offset) implements RegisterRule {}

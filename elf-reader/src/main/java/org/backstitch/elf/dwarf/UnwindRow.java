@@ -1,6 +1,8 @@
 package org.backstitch.elf.dwarf;
 
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 
@@ -28,8 +30,13 @@ public final class UnwindRow {
         this.cfa = cfa;
         this.registers = Collections.unmodifiableNavigableMap(new TreeMap<>(registers));
         this.returnAddressRegister = returnAddressRegister;
-        columns = registers.keySet().stream().mapToInt(Integer::intValue).toArray();
-        rules = registers.values().toArray(RegisterRule[]::new);
+        columns = new int[registers.size()];
+        rules = new RegisterRule[registers.size()];
+        int index = 0;
+        for (Map.Entry<Integer, RegisterRule> register : registers.entrySet()) {
+            columns[index] = register.getKey();
+            rules[index++] = register.getValue();
+        }
     }
 
     /** How the CFA is computed. */
@@ -67,12 +74,13 @@ public final class UnwindRow {
         return other instanceof UnwindRow that
                 && returnAddressRegister == that.returnAddressRegister
                 && cfa.equals(that.cfa)
-                && registers.equals(that.registers);
+                && Arrays.equals(columns, that.columns)
+                && Arrays.equals(rules, that.rules);
     }
 
     @Override
     public int hashCode() {
-        return 31 * cfa.hashCode() + registers.hashCode();
+        return (31 * cfa.hashCode() + Arrays.hashCode(columns)) * 31 + Arrays.hashCode(rules);
     }
 
     @Override

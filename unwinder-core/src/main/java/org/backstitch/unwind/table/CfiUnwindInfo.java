@@ -27,6 +27,9 @@ public final class CfiUnwindInfo implements UnwindInfo {
      */
     private static final int BYTES_PER_LOOKUP = 64;
 
+    /** So many look-ups cost less than loading the compiler of tables, and warming it up, in a virtual machine that has just started. */
+    private static final int FREE_LOOKUPS = 4096;
+
     /** About how many bytes of call frame information there are for a row. */
     private static final int BYTES_PER_ROW = 5;
 
@@ -41,7 +44,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
 
     private CfiUnwindInfo(FdeFinder finder) {
         this.finder = finder;
-        long lookups = finder.sizeInBytes() / BYTES_PER_LOOKUP;
+        long lookups = FREE_LOOKUPS + finder.sizeInBytes() / BYTES_PER_LOOKUP;
         this.lookupsLeft = new AtomicInteger((int) Math.min(lookups, Integer.MAX_VALUE));
     }
 
