@@ -269,11 +269,17 @@ final class FrameStep implements DwarfExpression.Machine {
                     cfa = value;
                 }
             }
-            caller.forget(RIP);
+            int returnColumn = row.returnAddressRegister();
             caller.set(RSP, cfa);
+            caller.forget(RIP);
+            if (returnColumn < RIP && frame.isKnown(returnColumn)) {
+                // Without a rule it keeps its value, as every register does: the callee has it there.
+                caller.set(RIP, frame.get(returnColumn));
+            }
             for (int i = 0; i < row.size(); i++) {
-                int register = row.column(i) == row.returnAddressRegister() ? RIP : row.column(i);
-                if (register < X86_64.COUNT && !apply(row.rule(i), register)) {
+                int column = row.column(i);
+                if (column == returnColumn && !returnTo(row.rule(i), column)
+                        || column != returnColumn && column < X86_64.COUNT && !apply(row.rule(i), column)) {
                     return false;
                 }
             }
@@ -281,6 +287,19 @@ final class FrameStep implements DwarfExpression.Machine {
         } catch (MalformedInputException e) {
             return fail(StopReason.BAD_UNWIND_INFO);
         }
+    }
+
+    /** Applies the rule of the return address's column, which may be that of another register than RIP; false if there is no caller. */
+    private boolean returnTo(RegisterRule rule, int column) {
+        boolean another = column < RIP;
+        if (another && rule instanceof RegisterRule.SameValue) {
+            return true;
+        }
+        boolean done = apply(rule, RIP);
+        if (done && another && caller.isKnown(RIP)) {
+            caller.set(column, caller.get(RIP));
+        }
+        return done;
     }
 
     /**
