@@ -242,13 +242,14 @@ final class FrameStep implements DwarfExpression.Machine {
     }
 
     /**
-     * Loads a saved register. A slot below the stack pointer that was not recorded is one that the function has popped already (its
-     * table still names the slot, since compilers do not describe epilogues in full): then the register has its value back.
+     * Loads a saved register. A slot just below the stack pointer that was not recorded is one that the function has popped already (its
+     * table still names the slot, since compilers do not describe epilogues in full): then the register has its value back. One far away
+     * is in other memory, such as {@code longjmp}'s {@code jmp_buf}.
      */
     private void restore(int register, long slot) {
         if (isReadable(slot, Long.BYTES)) {
             caller.set(register, readLong(slot));
-        } else if (Long.compareUnsigned(slot, frame.sp()) >= 0) {
+        } else if (Long.compareUnsigned(frame.sp() - slot - 1, NEAR) >= 0) {
             caller.forget(register);
         }
     }

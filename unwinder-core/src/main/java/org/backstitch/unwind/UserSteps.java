@@ -342,7 +342,8 @@ final class UserSteps {
             return false;
         }
         long vaddr = text.vaddr(returnAddress);
-        Bytes call = module.elf().bytesAt(vaddr - CallSites.CALL_RELATIVE_LENGTH, CallSites.CALL_RELATIVE_LENGTH)
+        Bytes call = module.elf()
+                .bytesAt(vaddr - CallSites.CALL_RELATIVE_LENGTH, CallSites.CALL_RELATIVE_LENGTH)
                 .orElse(null);
         if (call == null || call.u8(0) != CallSites.CALL_RELATIVE) {
             return false;

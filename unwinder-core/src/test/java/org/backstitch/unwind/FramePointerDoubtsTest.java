@@ -61,10 +61,8 @@ class FramePointerDoubtsTest {
                 new Mapping(TEXT, TEXT + text.length, offset, true, "/program", module),
                 new Mapping(DATA, DATA + 0x1000, 0, false, "", null),
                 new Mapping(STACK, STACK + 0x1000, 0, false, "[stack]", null)));
-        Registers registers = new Registers()
-                .set(X86_64.RIP, pc)
-                .set(X86_64.RSP, STACK)
-                .set(X86_64.RBP, BP);
+        Registers registers =
+                new Registers().set(X86_64.RIP, pc).set(X86_64.RSP, STACK).set(X86_64.RBP, BP);
         new UserUnwinder().unwind(space, registers, new StackDump().clear(STACK), memory, chain);
         return chain.stop();
     }

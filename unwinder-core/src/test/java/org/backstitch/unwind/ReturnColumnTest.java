@@ -36,7 +36,8 @@ class ReturnColumnTest {
     private static byte[] ehFrame(int... instructions) {
         ByteBuffer section = ByteBuffer.allocate(0x40).order(ByteOrder.LITTLE_ENDIAN);
         section.putInt(20).putInt(0); // length, CIE
-        section.put((byte) 1).put(new byte[] {'z', 'R', 0}).put((byte) 1).put((byte) 0x78); // version, alignments 1 and -8
+        section.put((byte) 1).put(new byte[] {'z', 'R', 0}).put((byte) 1).put((byte)
+                0x78); // version, alignments 1 and -8
         section.put((byte) 14).put((byte) 1).put((byte) 0x1b); // the column; pointers relative to themselves, 4 bytes
         section.put(new byte[] {0x0c, 7, 16}); // DW_CFA_def_cfa: r7 (rsp) + 16
         section.position(24).putInt(28).putInt(28); // length, distance to the CIE
