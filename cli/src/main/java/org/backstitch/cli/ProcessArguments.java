@@ -82,8 +82,8 @@ final class ProcessArguments {
         Map<StopReason, Integer> stops = new EnumMap<>(StopReason.class);
         long[] frames = {0};
         Set<String> visited = new HashSet<>();
-        ThreadWalks walks =
-                new ThreadWalks(process, workers, () -> new Callchain().limit(limit).recordRegisters(registers));
+        ThreadWalks walks = new ThreadWalks(
+                process, workers, () -> new Callchain().limit(limit).recordRegisters(registers));
         walks.inOrder(threads, (thread, chain) -> {
             writer.write(process, thread, chain);
             frames[0] += chain.size();

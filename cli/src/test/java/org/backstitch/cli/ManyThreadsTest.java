@@ -35,10 +35,14 @@ class ManyThreadsTest {
         int notes = 64 + 3 * 56;
         int code = notes + THREADS * NOTE;
         int stacks = code + 4096;
-        ByteBuffer file =
-                ByteBuffer.allocate(stacks + THREADS * STACK_SIZE).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer file = ByteBuffer.allocate(stacks + THREADS * STACK_SIZE).order(ByteOrder.LITTLE_ENDIAN);
         file.put(new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0});
-        file.putShort((short) 4).putShort((short) 62).putInt(1).putLong(0).putLong(64).putLong(0); // ET_CORE
+        file.putShort((short) 4)
+                .putShort((short) 62)
+                .putInt(1)
+                .putLong(0)
+                .putLong(64)
+                .putLong(0); // ET_CORE
         file.putInt(0).putShort((short) 64).putShort((short) 56).putShort((short) 3);
         segment(file.position(64), 4, 0, notes, 0, THREADS * NOTE);
         segment(file, 1, 5, code, CODE, 4096);

@@ -113,7 +113,7 @@ final class ThreadHolder {
                     self,
                     List.of(new HeldProcess.Range(probe.address(), probe.address() + Long.BYTES)),
                     withStackPointer(List.of(probe.address())).subList(1, 2));
-            lastSeenRunning = System.nanoTime();
+            lastSeenRunning = new Held(List.of(), System.nanoTime()).nanoseconds;
         }
     }
 
@@ -200,7 +200,8 @@ final class ThreadHolder {
             List<Piece> pieces = take(pid, ranges, withStackPointer(wanted));
             calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
             held = false;
-            return new Held(pieces, System.nanoTime() - seenRunning);
+            long nanoseconds = System.nanoTime() - seenRunning;
+            return new Held(pieces, nanoseconds);
         } finally {
             if (held) {
                 calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
@@ -224,7 +225,8 @@ final class ThreadHolder {
                 continue;
             }
             String comm = late.remove(tid);
-            Held held = found == tid && isStopped(calls.status()) ? read(tid, ranges, List.of(), lateSeenRunning) : null;
+            Held held =
+                    found == tid && isStopped(calls.status()) ? read(tid, ranges, List.of(), lateSeenRunning) : null;
             if (held != null && comm != null) {
                 caught.add(thread(tid, comm, held));
             }

@@ -87,7 +87,8 @@ final class LiveBinaries {
             candidates.add(mapped);
         }
         Optional<Path> named = FileTree.pathOf(directory + "/root" + first.path());
-        for (Path path : Stream.concat(named.stream(), Stream.of(directory.resolve("exe"))).toList()) {
+        for (Path path : Stream.concat(named.stream(), Stream.of(directory.resolve("exe")))
+                .toList()) {
             if (inode(path) == first.inode()) {
                 candidates.add(path);
             }

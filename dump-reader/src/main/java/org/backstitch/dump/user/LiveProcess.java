@@ -161,8 +161,7 @@ public final class LiveProcess implements AutoCloseable {
     private Optional<HeldThread> holdAgain(int tid, List<HeldProcess.Range> ranges, List<Long> wanted)
             throws IOException {
         try {
-            return HeldProcess.with(
-                    pid, stackLimit, held -> Optional.ofNullable(held.hold(tid, ranges, wanted)));
+            return HeldProcess.with(pid, stackLimit, held -> Optional.ofNullable(held.hold(tid, ranges, wanted)));
         } catch (HoldException e) {
             return Optional.empty(); // it has ended: what was copied the first time is what there is
         }

@@ -217,8 +217,8 @@ class LiveProcessTest {
             assertEquals(all.subList(0, 2), tids);
             assertEquals(3, live.notHeld().size(), live.notHeld().toString());
             for (Map.Entry<Integer, String> refusal : live.notHeld().entrySet()) {
-                String reason = "thread " + refusal.getKey()
-                        + ": it does not stop: the kernel lets nobody disturb it just now";
+                String reason =
+                        "thread " + refusal.getKey() + ": it does not stop: the kernel lets nobody disturb it just now";
                 assertEquals(reason, refusal.getValue());
             }
             for (ThreadState thread : live.process().threads()) {

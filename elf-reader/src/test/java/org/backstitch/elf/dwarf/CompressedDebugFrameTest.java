@@ -16,8 +16,7 @@ import org.junit.jupiter.api.Test;
 class CompressedDebugFrameTest {
     /** A CIE of version 1 (code alignment 1, data alignment -8, column 16, CFA rsp+8), and an FDE of 0x1000 to 0x1040 (DWARF 5 §6.4.1). */
     private static final byte[] DEBUG_FRAME = HexFormat.of()
-            .parseHex("10000000 ffffffff 01 00 01 78 10 0c0708 9001 0000"
-                            .replace(" ", "")
+            .parseHex("10000000 ffffffff 01 00 01 78 10 0c0708 9001 0000".replace(" ", "")
                     + "14000000 00000000 0010000000000000 4000000000000000".replace(" ", ""));
 
     private static byte[] compressed() {
