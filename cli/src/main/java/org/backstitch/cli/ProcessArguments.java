@@ -17,7 +17,6 @@ import org.backstitch.dump.user.ThreadState;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.StopReason;
-import org.backstitch.unwind.UserUnwinder;
 
 /** What the commands have in common that show threads standing still: their options, the walk, and the summary at the end. */
 final class ProcessArguments {
@@ -28,6 +27,7 @@ final class ProcessArguments {
         return syntax.flag(
                         "--registers", "Give every frame's RIP, RSP, RBP, RBX and R12 to R15, those that can be known.")
                 .option("--max-stack", "N", "Frames in a chain at most (default: all).")
+                .option("--threads", "N", "Threads that unwind at most (all processors); never changes the output.")
                 .option("--format", "text|json", "How stacks are written (text).")
                 .flag("--no-demangle", "C++ and Rust names as the linker knows them.");
     }
@@ -76,26 +76,26 @@ final class ProcessArguments {
             ProcessImage process, List<ThreadState> threads, Arguments arguments, Session session) throws IOException {
         boolean json = arguments.choice("--format", "text", "json").equals("json");
         StackWriter writer = StackWriter.of(json, !arguments.has("--no-demangle"), session.out());
-        UserUnwinder unwinder = new UserUnwinder();
-        Callchain chain = new Callchain()
-                .limit(arguments.number("--max-stack", Callchain.UNLIMITED, 1, Integer.MAX_VALUE))
-                .recordRegisters(arguments.has("--registers"));
+        int limit = arguments.number("--max-stack", Callchain.UNLIMITED, 1, Integer.MAX_VALUE);
+        boolean registers = arguments.has("--registers");
+        int workers = arguments.number("--threads", Runtime.getRuntime().availableProcessors(), 1, 1024);
         Map<StopReason, Integer> stops = new EnumMap<>(StopReason.class);
-        long frames = 0;
+        long[] frames = {0};
         Set<String> visited = new HashSet<>();
-        for (ThreadState thread : threads) {
-            process.unwind(thread, unwinder, chain);
+        ThreadWalks walks = new ThreadWalks(
+                process, workers, () -> new Callchain().limit(limit).recordRegisters(registers));
+        walks.inOrder(threads, (thread, chain) -> {
             writer.write(process, thread, chain);
-            frames += chain.size();
+            frames[0] += chain.size();
             for (int i = 0; i < chain.size(); i++) {
                 Mapping mapping = process.addressSpace().find(chain.lookupPc(i));
                 visited.add(mapping == null ? "" : mapping.path());
             }
             stops.merge(chain.stop(), 1, Integer::sum);
-        }
+        });
         StringJoiner line = new StringJoiner(", ");
         line.add(String.format(Locale.ROOT, "%,d threads", threads.size()));
-        line.add(String.format(Locale.ROOT, "%,d frames", frames));
+        line.add(String.format(Locale.ROOT, "%,d frames", frames[0]));
         stops.forEach((stop, count) -> line.add(stop.label() + " " + count));
         session.say(line.toString());
         return visited;

@@ -145,7 +145,7 @@ public final class ElfFile {
 
     /**
      * All notes of the file: of its note segments, and of its note sections where there are no such segments. A note that reaches
-     * beyond its segment ends the list for that segment, and is among the {@link #faults}.
+     * beyond its segment, or the end of a file that was cut off, ends the list for that segment, and is among the {@link #faults}.
      */
     public List<ElfNote> notes() {
         return notes.get().entries();
@@ -314,7 +314,9 @@ public final class ElfFile {
     private void readNotes(
             long fileOffset, long size, long alignment, List<ElfNote> found, List<MalformedInputException> faults) {
         try {
-            ElfNote.readEach(bytes.slice(fileOffset, size), alignment, found::add);
+            boolean cut = bytes.contains(fileOffset, 0) && !bytes.contains(fileOffset, size);
+            ElfNote.readEach(cut ? bytes.from(fileOffset) : bytes.slice(fileOffset, size), alignment, found::add);
+            bytes.check(fileOffset, size);
         } catch (MalformedInputException e) {
             faults.add(e);
         }

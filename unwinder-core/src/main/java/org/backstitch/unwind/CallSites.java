@@ -18,8 +18,11 @@ final class CallSites {
     /** {@code syscall}, its two bytes as a little-endian number. */
     static final int SYSTEM_CALL = 0x050f;
 
-    private static final int CALL_RELATIVE = 0xe8;
-    private static final int CALL_RELATIVE_LENGTH = 5;
+    /** {@code call rel32}: the opcode, and how long it is. */
+    static final int CALL_RELATIVE = 0xe8;
+
+    static final int CALL_RELATIVE_LENGTH = 5;
+
     private static final int GROUP_5 = 0xff;
 
     private CallSites() {}

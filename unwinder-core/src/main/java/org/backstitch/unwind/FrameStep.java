@@ -242,13 +242,14 @@ final class FrameStep implements DwarfExpression.Machine {
     }
 
     /**
-     * Loads a saved register. A slot below the stack pointer that was not recorded is one that the function has popped already (its
-     * table still names the slot, since compilers do not describe epilogues in full): then the register has its value back.
+     * Loads a saved register. A slot just below the stack pointer that was not recorded is one that the function has popped already (its
+     * table still names the slot, since compilers do not describe epilogues in full): then the register has its value back. One far away
+     * is in other memory, such as {@code longjmp}'s {@code jmp_buf}.
      */
     private void restore(int register, long slot) {
         if (isReadable(slot, Long.BYTES)) {
             caller.set(register, readLong(slot));
-        } else if (Long.compareUnsigned(slot, frame.sp()) >= 0) {
+        } else if (Long.compareUnsigned(frame.sp() - slot - 1, NEAR) >= 0) {
             caller.forget(register);
         }
     }
@@ -269,11 +270,17 @@ final class FrameStep implements DwarfExpression.Machine {
                     cfa = value;
                 }
             }
-            caller.forget(RIP);
+            int returnColumn = row.returnAddressRegister();
             caller.set(RSP, cfa);
+            caller.forget(RIP);
+            if (returnColumn < RIP && frame.isKnown(returnColumn)) {
+                // Without a rule it keeps its value, as every register does: the callee has it there.
+                caller.set(RIP, frame.get(returnColumn));
+            }
             for (int i = 0; i < row.size(); i++) {
-                int register = row.column(i) == row.returnAddressRegister() ? RIP : row.column(i);
-                if (register < X86_64.COUNT && !apply(row.rule(i), register)) {
+                int column = row.column(i);
+                if (column == returnColumn && !returnTo(row.rule(i), column)
+                        || column != returnColumn && column < X86_64.COUNT && !apply(row.rule(i), column)) {
                     return false;
                 }
             }
@@ -281,6 +288,19 @@ final class FrameStep implements DwarfExpression.Machine {
         } catch (MalformedInputException e) {
             return fail(StopReason.BAD_UNWIND_INFO);
         }
+    }
+
+    /** Applies the rule of the return address's column, which may be that of another register than RIP; false if there is no caller. */
+    private boolean returnTo(RegisterRule rule, int column) {
+        boolean another = column < RIP;
+        if (another && rule instanceof RegisterRule.SameValue) {
+            return true;
+        }
+        boolean done = apply(rule, RIP);
+        if (done && another && caller.isKnown(RIP)) {
+            caller.set(column, caller.get(RIP));
+        }
+        return done;
     }
 
     /**

@@ -267,7 +267,8 @@ final class UserSteps {
     /**
      * Where no row covers the pc: the code of a signal handler's return, which proves what it does; then the word at the stack pointer,
      * for a frame that was interrupted and may have pushed nothing yet; then the frame pointer. The latter two only if what is found
-     * there is an address that a call or a signal may have left: {@link #isReturnAddress}.
+     * there is an address that a call or a signal may have left: {@link #isReturnAddress}. A caller where no code can be is none: then the
+     * frame pointer is as good as that, and leads past frames.
      */
     private boolean stepWithoutRule() {
         Registers frame = frameStep.frame();
@@ -293,6 +294,9 @@ final class UserSteps {
                 && frameStep.whyUnreadable(sp) == StopReason.DUMP_EXHAUSTED) {
             return frameStep.unreadable(sp);
         }
+        if (!chain.isExact(chain.size - 1) && isNoCode(frame.pc() - 1)) {
+            return false;
+        }
         long bp = frame.get(RBP);
         if (frame.isKnown(RBP)
                 && Long.compareUnsigned(bp, sp) >= 0
@@ -300,7 +304,7 @@ final class UserSteps {
                 && frameStep.isReadable(bp, Long.BYTES)
                 && frameStep.isReadable(bp + Long.BYTES, Long.BYTES)) {
             long candidate = frameStep.readLong(bp + Long.BYTES);
-            if (isReturnAddress(candidate)) {
+            if (isReturnAddress(candidate) && !isCallOfAnother(candidate)) {
                 long callersBp = frameStep.readLong(bp);
                 // What the code without a table has done to the other registers is not known.
                 frame.clear();
@@ -317,9 +321,36 @@ final class UserSteps {
      * Then only the word at the stack pointer tells from where.
      */
     private boolean calledNothing(long pc) {
-        Mapping there = space.find(pc);
-        boolean impossible = there == null ? !FrameStep.isPossible(pc) : !there.isExecutable();
-        return impossible && chain.isExact(chain.size - 1);
+        return isNoCode(pc) && chain.isExact(chain.size - 1);
+    }
+
+    /** Whether no code can be at an address: what is mapped there cannot be executed, or no process can have anything there. */
+    private boolean isNoCode(long address) {
+        Mapping there = space.find(address);
+        return there == null ? !FrameStep.isPossible(address) : !there.isExecutable();
+    }
+
+    /**
+     * Whether a return address in the file of the current frame, which has no row, lies behind the direct call of a function that has rows.
+     * Then it is that function whose frame the frame pointer leads to: the current one has left RBP as it was, and called by it. Clang's
+     * {@code __clang_call_terminate} without optimisation is such code. What a PLT's stub leads to may be anywhere.
+     */
+    private boolean isCallOfAnother(long returnAddress) {
+        Mapping text = space.find(returnAddress - 1);
+        ElfModule module = text == null ? null : text.module();
+        if (text == null || module == null || moduleAt(lookupPc()) != module) {
+            return false;
+        }
+        long vaddr = text.vaddr(returnAddress);
+        Bytes call = module.elf()
+                .bytesAt(vaddr - CallSites.CALL_RELATIVE_LENGTH, CallSites.CALL_RELATIVE_LENGTH)
+                .orElse(null);
+        if (call == null || call.u8(0) != CallSites.CALL_RELATIVE) {
+            return false;
+        }
+        int number = module.rules().find(vaddr + call.i32(1));
+        int kind = UnwindRule.kind(module.rules().dictionary().rule(number));
+        return kind != UnwindRule.NONE_KIND && kind != UnwindRule.PLT;
     }
 
     /** A frame pointer that leads to another mapping than the stack pointer's is one of another stack, left over. */

@@ -82,6 +82,7 @@ class StepsByWordTest {
                 call("RBP below the CFA", RSP, RBP_AT_CFA, -0x18, end, PC, CALLER, OTHER),
                 call("RBP's slot not recorded", RSP, RBP_AT_CFA, BEYOND, lost, PC, CALLER),
                 call("RBP's slot popped already", RSP, RBP_AT_CFA, -0x28, end, PC, CALLER, OUTER),
+                call("RBP's slot in other memory", RSP, RBP_AT_CFA, -0x1028, lost, PC, CALLER),
                 call("RBP from the base", RSP, RBP_AT_BASE, 8, end, PC, CALLER, OTHER),
                 call("RBP from RBX", RBX, RBP_AT_BASE, 8, end, PC, CALLER, OTHER),
                 call("RBP from the base, not recorded", RSP, RBP_AT_BASE, BEYOND, lost, PC, CALLER),

@@ -6,6 +6,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -148,6 +149,7 @@ public final class HeldProcess {
     public List<HeldThread> holdAll(List<Range> ranges) throws IOException {
         List<HeldThread> threads = new ArrayList<>();
         Set<Integer> seen = new TreeSet<>();
+        HoldException refusal = null;
         for (int round = 0; round < MOST_ROUNDS; round++) {
             Set<Integer> fresh = new TreeSet<>(ThreadHolder.threads(pid));
             fresh.removeAll(seen);
@@ -162,19 +164,20 @@ public final class HeldProcess {
                         threads.add(thread);
                     }
                 } catch (HoldException e) {
-                    if (threads.isEmpty() && fresh.size() == 1) {
-                        throw e;
-                    }
+                    refusal = refusal == null ? e : refusal;
                     notHeld.put(tid, String.valueOf(e.getMessage()));
                 }
             }
-            if (threads.isEmpty() && !notHeld.isEmpty()) {
-                throw new HoldException(
-                        "process " + pid, notHeld.values().iterator().next());
+            if (threads.isEmpty() && refusal != null) {
+                throw refusal;
             }
         }
+        threads.addAll(holder.awaitLate(ranges, notHeld));
+        threads.sort(Comparator.comparingInt(HeldThread::tid));
         if (threads.isEmpty()) {
-            throw new HoldException("process " + pid, "it has ended");
+            throw notHeld.isEmpty()
+                    ? new HoldException("process " + pid, "it has ended")
+                    : new HoldException(notHeld.values().iterator().next());
         }
         return threads;
     }

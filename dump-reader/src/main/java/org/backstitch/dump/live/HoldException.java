@@ -21,6 +21,11 @@ public final class HoldException extends IOException {
         super(what + ": " + reason);
     }
 
+    /** @param message what cannot be looked into, and why */
+    HoldException(String message) {
+        super(message);
+    }
+
     static HoldException ofSeize(int pid, int tid, int errno) {
         String what = pid == tid ? "process " + pid : "thread " + tid + " of process " + pid;
         if (errno != LinuxCalls.EPERM) {

@@ -39,6 +39,11 @@ public final class ProcFiles {
         return state.isEmpty() || state.startsWith("Z") || state.startsWith("X");
     }
 
+    /** Whether a thread could run, if only it were given a processor. */
+    static boolean wantsProcessor(int pid, int tid) {
+        return field(directory(pid, tid).resolve("status"), "State:").startsWith("R");
+    }
+
     /** Who traces a thread; 0 if nobody does. */
     static int tracer(int pid, int tid) {
         String tracer = field(directory(pid, tid).resolve("status"), "TracerPid:");

@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -29,8 +31,14 @@ import org.jspecify.annotations.Nullable;
  * {@link #hold} lets it go before it returns, however it returns, and {@link HeldProcess#with} ends the tracer.
  */
 final class ThreadHolder {
-    /** How long a thread may take to stop. One in an uninterruptible wait of the kernel takes as long as that lasts. */
+    /** How long a thread may take to stop before the next one's turn comes. */
     private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(200);
+
+    /** How long those are waited for in the end that only want a processor, on a machine where many do. */
+    private static final long LONG_PATIENCE = TimeUnit.SECONDS.toNanos(5);
+
+    /** How often it is asked what threads wait for that have not stopped yet. */
+    private static final long ASK = TimeUnit.MILLISECONDS.toNanos(20);
 
     /** How long the tracer spins before it sleeps between looks. */
     private static final long SPIN = TimeUnit.MILLISECONDS.toNanos(2);
@@ -58,6 +66,15 @@ final class ThreadHolder {
 
     /** When the thread that is to be held had not stopped yet. */
     private long lastSeenRunning;
+
+    /** Threads that were interrupted and have not stopped yet, and their names: when they do, they must not wait for others. */
+    private final Map<Integer, String> late = new TreeMap<>();
+
+    /** When none of {@link #late} had stopped yet. */
+    private long lateSeenRunning;
+
+    /** Those that have stopped after all. */
+    private final List<HeldThread> caught = new ArrayList<>();
 
     private final MemorySegment stackBuffer;
 
@@ -96,7 +113,7 @@ final class ThreadHolder {
                     self,
                     List.of(new HeldProcess.Range(probe.address(), probe.address() + Long.BYTES)),
                     withStackPointer(List.of(probe.address())).subList(1, 2));
-            lastSeenRunning = System.nanoTime();
+            lastSeenRunning = new Held(List.of(), System.nanoTime()).nanoseconds;
         }
     }
 
@@ -129,7 +146,7 @@ final class ThreadHolder {
      *
      * @param ranges the parts of the address space that can be read, by ascending address
      * @param wanted addresses of which as much is copied as of the stack: where other stacks are
-     * @return null if the thread has ended
+     * @return null if the thread has ended, or does not stop for now: {@link #awaitLate} tells
      * @throws HoldException if it cannot be held
      */
     @Nullable
@@ -145,19 +162,37 @@ final class ThreadHolder {
         // Whoever has just slept is not the next to be preempted: on a busy machine, a thread would be held for as long
         // as that lasts.
         LockSupport.parkNanos(NAP);
-        boolean held = false;
-        int signal = 0;
         boolean first = calls.goFirst();
         try {
             if (calls.ptrace(LinuxCalls.PTRACE_INTERRUPT, tid, 0, 0) < 0
-                    || !awaitStop(tid, first ? SPIN_FIRST : SPIN)) {
+                    || !awaitStop(tid, comm, first ? SPIN_FIRST : SPIN, ranges)) {
                 return null;
             }
-            held = true;
-            signal = signalOf(calls.status());
+            Held held = read(tid, ranges, wanted, lastSeenRunning);
+            if (first) {
+                calls.goWithOthers();
+                first = false;
+            }
+            return held == null ? null : thread(tid, comm, held);
+        } finally {
+            if (first) {
+                calls.goWithOthers();
+            }
+        }
+    }
+
+    /** What was read of a thread while it was held, and for how long that was. */
+    private record Held(List<Piece> pieces, long nanoseconds) {}
+
+    /** Reads a thread that has stopped into the buffers, and lets it go; null if it was killed meanwhile. */
+    private @Nullable Held read(int tid, List<HeldProcess.Range> ranges, List<Long> wanted, long seenRunning)
+            throws HoldException {
+        int signal = signalOf(calls.status());
+        boolean held = true;
+        try {
             long size = calls.registers(tid, registerBuffer);
             if (size < 0) {
-                return null; // killed meanwhile
+                return null;
             }
             if (size != REGISTERS) {
                 throw new HoldException("process " + pid, "a 32-bit program");
@@ -165,27 +200,76 @@ final class ThreadHolder {
             List<Piece> pieces = take(pid, ranges, withStackPointer(wanted));
             calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
             held = false;
-            long nanoseconds = System.nanoTime() - lastSeenRunning;
-            if (first) {
-                calls.goWithOthers();
-                first = false;
-            }
-            return new HeldThread(tid, comm, registers(), copy(pieces), nanoseconds);
+            long nanoseconds = System.nanoTime() - seenRunning;
+            return new Held(pieces, nanoseconds);
         } finally {
             if (held) {
                 calls.ptrace(LinuxCalls.PTRACE_DETACH, tid, 0, signal);
             }
-            if (first) {
-                calls.goWithOthers();
-            }
         }
     }
 
-    /** Waits until a thread has stopped, for a while without sleeping; false if it has ended. */
-    private boolean awaitStop(int tid, long spin) throws HoldException {
+    private HeldThread thread(int tid, String comm, Held held) {
+        return new HeldThread(tid, comm, registers(), copy(held.pieces), held.nanoseconds);
+    }
+
+    /** Reads and lets go those of the late threads that have stopped meanwhile. */
+    private void lookAfterLate(List<HeldProcess.Range> ranges) throws HoldException {
+        if (late.isEmpty()) {
+            return;
+        }
+        long now = System.nanoTime();
+        for (int tid : List.copyOf(late.keySet())) {
+            int found = calls.poll(tid);
+            if (found == 0) {
+                continue;
+            }
+            String comm = late.remove(tid);
+            Held held =
+                    found == tid && isStopped(calls.status()) ? read(tid, ranges, List.of(), lateSeenRunning) : null;
+            if (held != null && comm != null) {
+                caught.add(thread(tid, comm, held));
+            }
+        }
+        lateSeenRunning = now;
+    }
+
+    /**
+     * Waits for the threads that have not stopped yet as long as they only want a processor; those that wait for something else are given
+     * up at once, and go on when this tracer ends.
+     *
+     * @param refusals takes the reason for each of those
+     * @return those that have stopped after all
+     */
+    List<HeldThread> awaitLate(List<HeldProcess.Range> ranges, Map<Integer, String> refusals) throws HoldException {
+        long begin = System.nanoTime();
+        long asked = begin - ASK;
+        while (!late.isEmpty() && System.nanoTime() - begin < LONG_PATIENCE) {
+            lookAfterLate(ranges);
+            if (System.nanoTime() - asked >= ASK) {
+                asked = System.nanoTime();
+                if (late.keySet().stream().noneMatch(tid -> ProcFiles.wantsProcessor(pid, tid))) {
+                    break;
+                }
+            }
+            LockSupport.parkNanos(NAP);
+        }
+        lookAfterLate(ranges);
+        for (int tid : late.keySet()) {
+            String reason = ProcFiles.wantsProcessor(pid, tid)
+                    ? "it does not stop: it has not come to run for seconds"
+                    : "it does not stop: the kernel lets nobody disturb it just now";
+            refusals.put(tid, new HoldException("thread " + tid, reason).getMessage());
+        }
+        return List.copyOf(caught);
+    }
+
+    /** Waits until a thread has stopped, for a while without sleeping; false if it has ended, or is one of {@link #late} from now on. */
+    private boolean awaitStop(int tid, String comm, long spin, List<HeldProcess.Range> ranges) throws HoldException {
         long begin = System.nanoTime();
         long waited = 0;
         while (true) {
+            lookAfterLate(ranges);
             lastSeenRunning = begin + waited;
             int found = calls.poll(tid);
             if (found == tid) {
@@ -196,8 +280,9 @@ final class ThreadHolder {
             }
             waited = System.nanoTime() - begin;
             if (waited > PATIENCE) {
-                throw new HoldException(
-                        "thread " + tid, "it does not stop: the kernel lets nobody disturb it just now");
+                late.put(tid, comm);
+                lateSeenRunning = late.size() == 1 ? lastSeenRunning : Math.min(lateSeenRunning, lastSeenRunning);
+                return false;
             }
             if (waited > spin) {
                 LockSupport.parkNanos(NAP);

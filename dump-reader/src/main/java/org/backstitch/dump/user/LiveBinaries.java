@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.ExtentMap;
@@ -85,7 +86,9 @@ final class LiveBinaries {
         if (Files.isReadable(mapped)) {
             candidates.add(mapped);
         }
-        for (Path path : List.of(directory.resolve("root" + first.path()), directory.resolve("exe"))) {
+        Optional<Path> named = FileTree.pathOf(directory + "/root" + first.path());
+        for (Path path : Stream.concat(named.stream(), Stream.of(directory.resolve("exe")))
+                .toList()) {
             if (inode(path) == first.inode()) {
                 candidates.add(path);
             }

@@ -46,15 +46,48 @@ public final class LiveProcess implements AutoCloseable {
     private static final int MOST_STACKS = 3;
 
     private final int pid;
+    private final int stackLimit;
     private final Arena arena;
     private final LiveBinaries binaries;
     private final ProcessImage process;
     private final Map<Integer, String> notHeld;
     private final List<MalformedInputException> faults = new ArrayList<>();
 
-    private LiveProcess(int pid, HeldProcess held, Arena arena) throws IOException {
+    /** What the tracer brings back: it ends at once, since a thread that stops late is held until then. */
+    private record Copied(
+            List<MapsLine> lines,
+            List<HeldProcess.Range> ranges,
+            AddressRanges guards,
+            List<HeldThread> threads,
+            Map<Integer, String> notHeld) {}
+
+    private LiveProcess(int pid, int stackLimit, Arena arena) throws IOException {
         this.pid = pid;
+        this.stackLimit = stackLimit;
         this.arena = arena;
+        Copied copied = HeldProcess.with(pid, stackLimit, this::copyFrom);
+        List<MapsLine> lines = copied.lines;
+        notHeld = copied.notHeld;
+        ProcessCode code = new ProcessCode(pid, lines);
+        binaries = new LiveBinaries(pid, lines, code, arena);
+        AddressSpace space = binaries.addressSpace();
+        List<ThreadState> states = new ArrayList<>();
+        for (HeldThread thread : copied.threads) {
+            states.add(withOtherStacks(thread, copied, space, code));
+        }
+        Memory none = new KeptMemory(ExtentMap.EMPTY, space, copied.guards, 0);
+        Optional<Path> names = perfMap();
+        process = new ProcessImage(
+                pid,
+                states,
+                space,
+                none,
+                binaries.binaries(),
+                names.isPresent() ? PerfMap.of(Bytes.map(names.get(), arena)) : null,
+                "/tmp/perf-" + nameInside() + ".map");
+    }
+
+    private Copied copyFrom(HeldProcess held) throws IOException {
         Bytes maps = Bytes.of(held.file("maps"), "/proc/" + pid + "/maps");
         List<MapsLine> lines = MapsLine.readAll(maps, faults);
         if (lines.isEmpty()) {
@@ -71,24 +104,7 @@ public final class LiveProcess implements AutoCloseable {
             }
         }
         List<HeldThread> threads = held.holdAll(ranges);
-        notHeld = Map.copyOf(held.notHeld());
-        ProcessCode code = new ProcessCode(pid, lines);
-        binaries = new LiveBinaries(pid, lines, code, arena);
-        AddressSpace space = binaries.addressSpace();
-        List<ThreadState> states = new ArrayList<>();
-        for (HeldThread thread : threads) {
-            states.add(withOtherStacks(thread, held, ranges, space, guards.build(), code));
-        }
-        Memory none = new KeptMemory(ExtentMap.EMPTY, space, guards.build(), 0);
-        Optional<Path> names = perfMap();
-        process = new ProcessImage(
-                pid,
-                states,
-                space,
-                none,
-                binaries.binaries(),
-                names.isPresent() ? PerfMap.of(Bytes.map(names.get(), arena)) : null,
-                "/tmp/perf-" + nameInside() + ".map");
+        return new Copied(lines, ranges, guards.build(), threads, Map.copyOf(held.notHeld()));
     }
 
     /**
@@ -102,7 +118,7 @@ public final class LiveProcess implements AutoCloseable {
     public static LiveProcess copy(int pid, int stackLimit) throws IOException {
         Arena arena = Arena.ofShared();
         try {
-            return HeldProcess.with(pid, stackLimit, held -> new LiveProcess(pid, held, arena));
+            return new LiveProcess(pid, stackLimit, arena);
         } catch (IOException | RuntimeException e) {
             arena.close();
             throw e;
@@ -110,17 +126,12 @@ public final class LiveProcess implements AutoCloseable {
     }
 
     /** What was copied of a thread, after it was held again for as many stacks as its walk leads through. */
-    private static ThreadState withOtherStacks(
-            HeldThread first,
-            HeldProcess held,
-            List<HeldProcess.Range> ranges,
-            AddressSpace space,
-            AddressRanges guards,
-            ProcessCode code) {
+    private ThreadState withOtherStacks(HeldThread first, Copied copied, AddressSpace space, ProcessCode code)
+            throws IOException {
         HeldThread thread = first;
         List<Long> wanted = new ArrayList<>();
         while (true) {
-            CopiedMemory memory = memory(thread, space, guards, code);
+            CopiedMemory memory = memory(thread, space, copied.guards, code);
             ThreadState state = new ThreadState(
                     thread.tid(),
                     thread.comm(),
@@ -139,11 +150,20 @@ public final class LiveProcess implements AutoCloseable {
                 return state;
             }
             wanted.add(stackOf(chain, missing.getAsLong(), space));
-            HeldThread again = held.hold(thread.tid(), ranges, wanted);
-            if (again == null) {
+            Optional<HeldThread> again = holdAgain(thread.tid(), copied.ranges, wanted);
+            if (again.isEmpty()) {
                 return state;
             }
-            thread = again;
+            thread = again.get();
+        }
+    }
+
+    private Optional<HeldThread> holdAgain(int tid, List<HeldProcess.Range> ranges, List<Long> wanted)
+            throws IOException {
+        try {
+            return HeldProcess.with(pid, stackLimit, held -> Optional.ofNullable(held.hold(tid, ranges, wanted)));
+        } catch (HoldException e) {
+            return Optional.empty(); // it has ended: what was copied the first time is what there is
         }
     }
 

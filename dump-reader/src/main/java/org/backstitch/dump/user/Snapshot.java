@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,6 +34,7 @@ import org.backstitch.unwind.machine.X86_64;
  * maps.txt     what was mapped, as /proc/PID/maps has it
  * stack.data   the address of the first byte, little-endian in 8 bytes, then the bytes; several as stack0.data, stack1.data, …
  * libc.so.6    the files that were mapped, each under its base name, or under its whole path where two have the same
+ *              (the maps may have the base name only, too)
  * </pre>
  *
  * <p>The vDSO is called {@code [vdso]}, as in the maps. Separate debug files may lie under {@code usr/lib/debug}. Nothing outside of
@@ -116,12 +116,10 @@ public final class Snapshot implements AutoCloseable {
     }
 
     private List<Mapping> mappings(List<MapsLine> lines, FileTree files) {
-        Set<String> withCode = new HashSet<>();
-        lines.stream().filter(MapsLine::isExecutable).forEach(line -> withCode.add(line.path()));
         List<Mapping> mappings = new ArrayList<>();
         for (MapsLine line : lines) {
             boolean vdso = line.path().equals(VDSO);
-            boolean wanted = line.isExecutable() && withCode.contains(line.path()) && (vdso || line.isFile());
+            boolean wanted = line.isExecutable() && (vdso || line.isFile() || isBareName(line.path(), files));
             Optional<Binary> binary = Optional.empty();
             if (wanted) {
                 String name = vdso && files.find(OTHER_VDSO).isPresent() ? OTHER_VDSO : line.path();
@@ -130,6 +128,13 @@ public final class Snapshot implements AutoCloseable {
             mappings.add(line.mapping(binary.map(Binary::module).orElse(null)));
         }
         return mappings;
+    }
+
+    /** Whether a path without a directory is that of a file here: some who make snapshots shorten the paths in the maps to base names. */
+    private static boolean isBareName(String path, FileTree files) {
+        return !path.isEmpty()
+                && path.indexOf('/') < 0
+                && files.find(MappedFile.withoutRemark(path)).isPresent();
     }
 
     private ExtentMap readStacks(Path directory) throws IOException {

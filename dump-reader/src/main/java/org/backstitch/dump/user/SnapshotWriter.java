@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 import org.backstitch.dump.text.MapsLine;
 import org.backstitch.elf.BuildId;
 import org.backstitch.elf.ElfFile;
+import org.backstitch.elf.image.FileTree;
 import org.backstitch.elf.image.SlimElf;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
@@ -45,6 +46,8 @@ public final class SnapshotWriter {
 
     /** Bytes of code on either side of a frame's pc: as many as an instruction has at most. */
     private static final int CODE = 16;
+
+    private static final String CANNOT_BE_KEPT = ": a mapped file of that name cannot be kept";
 
     private static final String DEBUG_FILES = "usr/lib/debug/.build-id/";
 
@@ -218,6 +221,9 @@ public final class SnapshotWriter {
     /** Where a file of the process lies in the snapshot: under its base name, if that is free and means nothing else. */
     private Path placeOf(String path, Set<String> names) throws IOException {
         String plain = MappedFile.withoutRemark(path);
+        if (FileTree.pathOf(plain).isEmpty()) {
+            throw new IOException(path + CANNOT_BE_KEPT);
+        }
         String base = plain.substring(plain.lastIndexOf('/') + 1);
         boolean stack = base.startsWith("stack") && base.endsWith(".data");
         if (!base.isEmpty() && !stack && names.add(base)) {
@@ -227,7 +233,7 @@ public final class SnapshotWriter {
         // Paths come from strangers' files: none may lead out of the directory.
         Path place = root.resolve("." + Path.of("/").resolve(plain).normalize()).normalize();
         if (!place.startsWith(root) || place.equals(root) || Files.exists(place)) {
-            throw new IOException(path + ": a mapped file of that name cannot be kept");
+            throw new IOException(path + CANNOT_BE_KEPT);
         }
         Files.createDirectories(Objects.requireNonNull(place.getParent()));
         return place;

@@ -63,6 +63,7 @@ class CoreDumpTest {
     private static final int PROGRAM_HEADER = 56;
     private static final int PT_LOAD = 1;
     private static final int PT_NOTE = 4;
+    private static final int NT_PRSTATUS = 1;
     private static final int NT_FILE = 0x46494c45;
 
     @TempDir
@@ -252,6 +253,44 @@ class CoreDumpTest {
             }
         }
         assertTrue(cutChains > 3);
+    }
+
+    /** The kernel writes 12 KB of notes a thread, and a limit on the size of cores may end among them. */
+    @Test
+    void ofNotesThatWereCutOffTheFirstOnesAreUsed() throws IOException {
+        Path whole = writeNotesFirst("core.notes", 0);
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(whole)).order(ByteOrder.LITTLE_ENDIAN);
+        int notes = (int) bytes.getLong(32) + bytes.getShort(56) * PROGRAM_HEADER;
+        List<Integer> statusEnds = new ArrayList<>();
+        int end = notes;
+        while (statusEnds.size() < 2) {
+            boolean isStatus = bytes.getInt(end + 8) == NT_PRSTATUS && bytes.get(end + 12) == 'C'; // of CORE
+            end += 12 + (bytes.getInt(end) + 3 & ~3) + (bytes.getInt(end + 4) + 3 & ~3);
+            if (isStatus) {
+                statusEnds.add(end);
+            }
+        }
+        Path file = directory.resolve("core.cutnotes");
+        for (int size = notes + 1; size < end + 100; size += 61) {
+            Files.write(file, Arrays.copyOf(bytes.array(), size));
+            int length = size;
+            long threads = statusEnds.stream().filter(last -> last <= length).count();
+            if (threads == 0) {
+                assertThrows(MalformedInputException.class, () -> CoreDump.open(file, CoreOptions.defaults()));
+                continue;
+            }
+            try (CoreDump dump = CoreDump.open(file, CoreOptions.defaults())) {
+                assertEquals(threads, dump.process().threads().size());
+                assertEquals(1, dump.faults().size(), dump.faults().toString());
+                for (ThreadState thread : dump.process().threads()) {
+                    Callchain chain = new Callchain();
+                    dump.process().unwind(thread, new UserUnwinder(), chain);
+                    String pc = "rip=" + Long.toHexString(chain.pc(0)) + "\t";
+                    assertTrue(golden.stream().anyMatch(line -> line.startsWith(thread.tid() + "\t" + pc)), pc);
+                    assertNotEquals(StopReason.END_OF_STACK, chain.stop());
+                }
+            }
+        }
     }
 
     @Test

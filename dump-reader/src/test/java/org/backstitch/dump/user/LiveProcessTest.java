@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.backstitch.dump.live.HoldException;
 import org.backstitch.unwind.Callchain;
 import org.backstitch.unwind.StopReason;
@@ -74,10 +75,33 @@ class LiveProcessTest {
         }
     }
 
+    /** A thread for each argument, which waits for a vfork child for so many milliseconds: the kernel lets nobody stop it meanwhile. */
+    private static final String FORKING = """
+            #define _GNU_SOURCE
+            #include <pthread.h>
+            #include <stdio.h>
+            #include <stdlib.h>
+            #include <unistd.h>
+            static void *fork_and_wait(void *milliseconds) {
+                if (vfork() == 0) { usleep((long) milliseconds * 1000); _exit(0); }
+                for (;;) pause();
+            }
+            int main(int argc, char **argv) {
+                pthread_t thread;
+                for (int i = 1; i < argc; i++) pthread_create(&thread, 0, fork_and_wait, (void *) atol(argv[i]));
+                puts("ready"); fflush(stdout);
+                for (;;) pause();
+            }
+            """;
+
     private int start(String... arguments) throws IOException, InterruptedException {
+        return startProgram(PROGRAM, arguments);
+    }
+
+    private int startProgram(String text, String... arguments) throws IOException, InterruptedException {
         Path source = directory.resolve("waiting.c");
         Path program = directory.resolve("waiting");
-        Files.writeString(source, PROGRAM);
+        Files.writeString(source, text);
         Process gcc = new ProcessBuilder("gcc", "-w", "-O1", "-pthread", "-o", program.toString(), source.toString())
                 .inheritIO()
                 .start();
@@ -170,6 +194,44 @@ class LiveProcessTest {
                 new ProcessBuilder("kill", "-CONT", Integer.toString(pid))
                         .start()
                         .waitFor());
+    }
+
+    /**
+     * While the second thread that cannot be stopped is waited for, the first one's child ends: then it stops, is copied, and goes on at
+     * once, though the other one is not had in the end.
+     */
+    @Test
+    void aThreadThatStopsLateIsCopiedAndGoesOn() throws IOException, InterruptedException {
+        int pid = startProgram(FORKING, "700", "100000", "100000", "100000");
+        Thread.sleep(100); // let the threads come to their forks
+        List<Integer> all = new ArrayList<>();
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/" + pid + "/task"))) {
+            tasks.map(task -> Integer.valueOf(task.getFileName().toString()))
+                    .sorted()
+                    .forEach(all::add);
+        }
+        Callchain chain = new Callchain();
+        try (LiveProcess live = LiveProcess.copy(pid, LiveProcess.DEFAULT_STACK)) {
+            List<Integer> tids =
+                    live.process().threads().stream().map(ThreadState::tid).toList();
+            assertEquals(all.subList(0, 2), tids);
+            assertEquals(3, live.notHeld().size(), live.notHeld().toString());
+            for (Map.Entry<Integer, String> refusal : live.notHeld().entrySet()) {
+                String reason =
+                        "thread " + refusal.getKey() + ": it does not stop: the kernel lets nobody disturb it just now";
+                assertEquals(reason, refusal.getValue());
+            }
+            for (ThreadState thread : live.process().threads()) {
+                live.process().unwind(thread, new UserUnwinder(), chain);
+                assertEquals(StopReason.END_OF_STACK, chain.stop(), chain.toString());
+                assertTrue(chain.size() > 3, chain.toString());
+            }
+        }
+        assertEquals(5, all.size());
+        for (int tid : all) {
+            assertEquals("TracerPid:\t0", status(pid, tid, "TracerPid:"));
+            assertTrue(status(pid, tid, "State:").matches("State:\t[SRD].*"), status(pid, tid, "State:"));
+        }
     }
 
     @Test

@@ -56,6 +56,9 @@ public final class CallFrameInfo {
     /** The common entries met last, each at a place by its offset: neighbouring functions take turns among a few. */
     private final @Nullable CommonInformationEntry[] recentCies = new CommonInformationEntry[8];
 
+    /** What older binutils call a compressed {@code .debug_frame} ({@code -gz=zlib-gnu}). */
+    private static final String COMPRESSED_DEBUG_FRAME = ".zdebug_frame";
+
     /**
      * @param section the section's bytes, decompressed and relocated
      * @param sectionVaddr the address that the section is linked at; 0 in relocatable files
@@ -90,7 +93,9 @@ public final class CallFrameInfo {
      * @throws MalformedInputException if the section lies outside of the file, or its content cannot be decompressed
      */
     public static Optional<CallFrameInfo> of(ElfFile elf, Flavor flavor) {
-        Optional<ElfSection> section = elf.section(flavor.sectionName()).filter(found -> !found.isNoBits());
+        Optional<ElfSection> section = elf.section(flavor.sectionName())
+                .or(() -> flavor == Flavor.DEBUG_FRAME ? elf.section(COMPRESSED_DEBUG_FRAME) : Optional.empty())
+                .filter(found -> !found.isNoBits());
         if (section.isPresent()) {
             return Optional.of(of(elf, section.get(), flavor)).filter(info -> info.section.size() > 0);
         }

@@ -2,6 +2,7 @@ package org.backstitch.elf.image;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -47,14 +48,7 @@ public final class FileTree {
      * @return empty if there is none
      */
     public Optional<Path> find(String path) {
-        if (path.indexOf('\0') >= 0) {
-            return Optional.empty();
-        }
-        if (root.isEmpty()) {
-            Path here = Path.of("/").resolve(path);
-            return Files.isRegularFile(here) ? Optional.of(here) : Optional.empty();
-        }
-        return resolve(root.get(), path).filter(Files::isRegularFile);
+        return here(path).filter(Files::isRegularFile);
     }
 
     /**
@@ -64,11 +58,29 @@ public final class FileTree {
      * @return empty if there is none
      */
     public Optional<Path> findDirectory(String path) {
-        if (path.indexOf('\0') >= 0) {
+        return here(path).filter(Files::isDirectory);
+    }
+
+    /**
+     * A path as text out of somebody's file.
+     *
+     * @return empty if no file can have it: a NUL is in it, or what the encoding of this system's paths has no bytes for ({@code LC_ALL=C}
+     *     has some for ASCII only)
+     */
+    public static Optional<Path> pathOf(String text) {
+        try {
+            return Optional.of(Path.of(text));
+        } catch (InvalidPathException e) {
             return Optional.empty();
         }
-        Optional<Path> here = root.isEmpty() ? Optional.of(Path.of("/").resolve(path)) : resolve(root.get(), path);
-        return here.filter(Files::isDirectory);
+    }
+
+    private Optional<Path> here(String path) {
+        Optional<Path> named = pathOf(path);
+        if (named.isEmpty() || root.isEmpty()) {
+            return named.map(Path.of("/")::resolve);
+        }
+        return resolve(root.get(), path);
     }
 
     private static Optional<Path> resolve(Path root, String path) {
@@ -99,6 +111,9 @@ public final class FileTree {
                 target = Files.readSymbolicLink(here).toString();
             } catch (IOException e) {
                 // It was a link a moment ago: the file has gone, which is an answer.
+                return Optional.empty();
+            }
+            if (pathOf(target).isEmpty()) {
                 return Optional.empty();
             }
             if (target.startsWith("/")) {

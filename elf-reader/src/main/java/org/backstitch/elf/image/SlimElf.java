@@ -134,6 +134,7 @@ public final class SlimElf {
         return name.equals(".eh_frame")
                 || name.equals(".eh_frame_hdr")
                 || name.equals(".debug_frame")
+                || name.equals(".zdebug_frame")
                 || name.equals(".gnu_debugdata")
                 || name.equals(".gnu_debuglink")
                 || name.equals(".gnu_debugaltlink")

@@ -122,8 +122,9 @@ final class NaiveStep {
         if (value.isEmpty() && essential) {
             throw new Stopped(StopReason.BAD_MEMORY);
         }
-        // Below the stack pointer a slot has been popped already: the register has its value back.
-        boolean popped = value.isEmpty() && Long.compareUnsigned(slot, frame.getOrDefault(RSP, 0L)) < 0;
+        // Just below the stack pointer a slot has been popped already: the register has its value back.
+        long below = frame.getOrDefault(RSP, 0L) - slot;
+        boolean popped = value.isEmpty() && below > 0 && below <= 4096;
         return popped ? machine.register(register) : value;
     }
 
