@@ -285,11 +285,17 @@ public final class DecodedCode {
                 int place = Effect.n(words[i]);
                 int target = find(place);
                 words[i] = withNumber(words[i], target < 0 ? ~Math.max(place, 0) : target);
+                if (Effect.operation(words[i]) == Effect.JUMP && target < 0 && module.isReturnThunk(place)) {
+                    words[i] =
+                            Effect.withLength(Effect.of(Effect.RETURN, Effect.NO_REGISTER, 0), Effect.length(words[i]));
+                    continue;
+                }
                 if (target >= 0 && Effect.operation(words[i]) != Effect.CALL) {
                     setTarget(target);
                 }
             }
         }
+        module.staticBranches().mark(this);
         jumpedTo = targets.clone();
         findCalled();
     }
@@ -351,7 +357,7 @@ public final class DecodedCode {
     }
 
     /** Takes back that calls in a region were found not to return. */
-    void forgetRefutations(int region) {
+    public void forgetRefutations(int region) {
         for (int i = regionFirst[region]; i < regionFirst[region + 1]; i++) {
             if ((words[i] & Effect.DECIDED) != 0 && Effect.width(words[i]) == Returns.NEVER) {
                 words[i] = Effect.withWidth(words[i] & ~(0x7fL << 20 | Effect.DECIDED), 0);

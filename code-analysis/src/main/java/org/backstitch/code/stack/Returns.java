@@ -169,6 +169,9 @@ final class Returns {
         if (isNoReturnSlot(callee)) {
             return NEVER;
         }
+        if (module.isReturningImport(callee)) {
+            return ALWAYS;
+        }
         int target = code.find(callee);
         int region = target < 0 ? -1 : code.regionOf(target);
         boolean start = region >= 0 && target == code.first(region);
