@@ -397,6 +397,18 @@ public final class DecodedCode {
         return at > regionFirst[region] && places[at - 1] == place ? at - 1 : at;
     }
 
+    /** The instruction that a place lies in the middle of, or {@link #NONE}. */
+    public int covering(int place) {
+        int region = place < 0 ? -1 : regions.find(place);
+        int at = region < 0 ? 0 : Arrays.binarySearch(places, regionFirst[region], regionFirst[region + 1], place);
+        int before = -at - 2;
+        if (at >= 0 || before < regionFirst[region]) {
+            return NONE;
+        }
+        int first = firstWord(before);
+        return place < places[first] + Effect.length(words[first]) ? first : NONE;
+    }
+
     /** Whether a direct jump goes to an instruction. */
     public boolean isJumpedTo(int instruction) {
         return (jumpedTo[instruction >>> 6] >>> instruction & 1) != 0;

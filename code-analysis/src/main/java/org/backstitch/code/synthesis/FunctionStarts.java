@@ -215,12 +215,16 @@ final class FunctionStarts {
         return isNew;
     }
 
-    /** Takes pointers for functions' where nothing is certain to lead; returns whether there are such. */
-    boolean guessPointers(DecodedCode code, BitSet certain) {
+    /**
+     * Takes pointers for functions' where nothing is certain to lead; returns whether there are such. What points into the middle of an
+     * instruction that is reached is a number, and no pointer.
+     */
+    boolean guessPointers(DecodedCode code, BitSet reached, BitSet certain) {
         boolean learned = false;
         for (int place : pointed) {
             int instruction = code.find(place);
-            boolean known = instruction >= 0 && certain.get(instruction);
+            int around = instruction >= 0 ? instruction : code.covering(place);
+            boolean known = around >= 0 && (instruction >= 0 ? certain : reached).get(around);
             learned |= !known && isLikely(place) && guess(place);
         }
         return learned;
