@@ -76,7 +76,9 @@ final class Exploration {
                 flow.settle(true);
                 again = true;
             } else if (!more && !decided && !proven) {
-                more = rejectPending() || starts.guessPointers(code, reached, certain) || starts.guessRest(code, reached);
+                more = rejectPending()
+                        || starts.guessPointers(code, reached, certain)
+                        || starts.guessRest(code, reached);
                 if (!more) {
                     return;
                 }

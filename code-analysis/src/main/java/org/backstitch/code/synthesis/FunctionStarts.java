@@ -200,6 +200,7 @@ final class FunctionStarts {
     private boolean end(DecodedCode code, int call) {
         int behind = code.next(call);
         return behind < code.size()
+                && code.isPadding(behind)
                 && behind != code.first(code.regionOf(behind))
                 && code.isPaddingBeforeFunction(behind, ALIGNMENT)
                 && ends.add(code.place(behind));

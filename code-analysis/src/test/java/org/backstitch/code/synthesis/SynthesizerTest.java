@@ -326,9 +326,7 @@ class SynthesizerTest {
         List<String> command = new ArrayList<>(List.of(compiler, "-nostdlib", "-o", output.toString()));
         command.addAll(kind);
         command.add(input.toString());
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .start();
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), said);
         return output;
