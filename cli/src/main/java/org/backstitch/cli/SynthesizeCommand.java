@@ -7,18 +7,22 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.backstitch.bytes.Bytes;
 import org.backstitch.cli.output.Output;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.capstone.CapstoneUnavailableException;
 import org.backstitch.code.synthesis.Comparison;
+import org.backstitch.code.synthesis.Difference;
 import org.backstitch.code.synthesis.OrcConversion;
+import org.backstitch.code.synthesis.OwnTable;
 import org.backstitch.code.synthesis.Synthesis;
 import org.backstitch.code.synthesis.Synthesizer;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.CallFrameInfo;
 import org.backstitch.elf.image.ElfImage;
+import org.backstitch.elf.orc.KernelRelease;
+import org.backstitch.elf.orc.OrcTable;
 import org.backstitch.unwind.table.CfiUnwindInfo;
-import org.backstitch.unwind.table.UnwindInfo;
 import org.jspecify.annotations.Nullable;
 
 /** {@code backstitch synthesize}: unwind rows made from machine code, for code that has none. */
@@ -30,11 +34,14 @@ public final class SynthesizeCommand implements Subcommand {
                         "Follows every function that it finds from its entry, and writes what the code has done to the stack in front"
                                 + " of each instruction as rows, where that is certain. The file's own tables are not looked at."
                                 + " Needs the library Capstone.")
-                .operand("FILE", "A program or shared library; or what holds one (FILE.deb!/path names its member).")
+                .operand(
+                        "FILE",
+                        "A program, a shared library, a kernel or a kernel module; or what holds one: a .ko.xz, a package"
+                                + " (FILE.deb!/path names its member).")
                 .option("-o, --output", "TABLE", "Write the rows there, not to standard output.")
                 .flag("--compiled", "The rules as the unwinder holds them (the default).")
                 .flag("--cfi", "The rows of call frame information, as tables --cfi prints them.")
-                .flag("--orc", "ORC entries, as tables --orc prints them.")
+                .flag("--orc", "ORC entries, as tables --orc prints them; what a kernel module's rows are written as.")
                 .flag(
                         "--from-cfi",
                         "Make no rows: turn those of .eh_frame into ORC entries where they can say the same.")
@@ -48,11 +55,13 @@ public final class SynthesizeCommand implements Subcommand {
                 .flag(
                         "--compare",
                         "Compare with the file's own table at each instruction: CFA, RBP and return address. Prints differences in"
-                                + " place of the rows.")
+                                + " place of the rows, and what verify says of the own row where the made one is proved.")
+                .option("--kernel-release", "X.Y", "The kernel that an ORC table without a header was built for.")
                 .example(
                         "backstitch synthesize --elf rows.debug jit.so",
                         "rows for code without any, for other tools too")
                 .example("backstitch synthesize --compare libc.so.6", "how good they are, where there is a table")
+                .example("backstitch synthesize --compare ext4.ko", "against a kernel module's ORC entries")
                 .example("backstitch synthesize --from-cfi libc.so.6 -o libc.orc", "how much of .eh_frame ORC can say");
     }
 
@@ -74,13 +83,13 @@ public final class SynthesizeCommand implements Subcommand {
         }
         Optional<Path> table = arguments.path("--output");
         try (Arena arena = Arena.ofShared()) {
-            ElfFile elf = ElfImage.open(name, arena).elf();
+            ElfImage image = ElfImage.open(name, arena);
             if (table.isEmpty()) {
-                run(elf, arguments, session.out(), session);
+                run(image, arguments, session.out(), session);
             } else {
                 Path path = table.get();
                 try (Output out = Output.to(Files.newOutputStream(path), path.toString())) {
-                    run(elf, arguments, out, session);
+                    run(image, arguments, out, session);
                 }
                 session.say("wrote " + path);
             }
@@ -90,24 +99,35 @@ public final class SynthesizeCommand implements Subcommand {
         return ExitStatus.DONE;
     }
 
-    private static void run(ElfFile elf, Arguments arguments, Output out, Session session) throws IOException {
+    private static void run(ElfImage image, Arguments arguments, Output out, Session session) throws IOException {
+        ElfFile elf = image.elf();
         if (arguments.has("--from-cfi")) {
             convert(callFrameInfo(elf), out, session);
             return;
         }
-        UnwindInfo reference = null;
-        if (arguments.has("--compare")) {
-            callFrameInfo(elf);
-            reference = CfiUnwindInfo.of(elf).compile();
+        boolean compare = arguments.has("--compare");
+        boolean onlyOrc = elf.isRelocatable();
+        if (onlyOrc && (arguments.has("--cfi") || arguments.has("--compiled") || arguments.has("--elf"))) {
+            throw new UnusableInputException(
+                    elf.bytes().source(), "a relocatable file: its rows are written as ORC entries (--orc)");
         }
-        Synthesis made = synthesize(elf, reference, arguments.has("--proved"));
+        Synthesis made = synthesize(elf, compare ? ownTable(image, arguments) : null, arguments.has("--proved"));
         Comparison comparison = made.comparison();
+        Places places = new Places(elf, out);
         if (comparison != null) {
-            for (String difference : comparison.differences()) {
-                out.append(difference).newline();
+            for (Difference difference : comparison.differences()) {
+                places.append(difference.address())
+                        .append(' ')
+                        .append(difference.toString())
+                        .newline();
             }
-        } else if (arguments.has("--orc")) {
-            convert(callFrameInfo(made.elf()), out, session);
+        } else if (onlyOrc || arguments.has("--orc")) {
+            Map<String, Integer> refused = made.rows()
+                    .<IOException>orc((address, entry) -> places.append(address)
+                            .append(' ')
+                            .append(entry.toString())
+                            .newline());
+            sayConverted(made.rows().size(), refused, session);
         } else if (arguments.has("--cfi")) {
             new CfiText(out).write(callFrameInfo(made.elf()));
         } else {
@@ -117,16 +137,42 @@ public final class SynthesizeCommand implements Subcommand {
         }
         Optional<Path> file = arguments.path("--elf");
         if (file.isPresent()) {
-            Files.write(file.get(), made.elf().bytes().copy(0, (int)
-                    made.elf().bytes().size()));
+            Bytes written = made.elf().bytes();
+            Files.write(file.get(), written.copy(0, (int) written.size()));
             session.say("wrote " + file.get());
         }
         summarize(made, comparison, session);
     }
 
-    private static Synthesis synthesize(ElfFile elf, @Nullable UnwindInfo reference, boolean onlyProved) {
+    /** Writes addresses, of a relocatable file as {@code SECTION+OFFSET}. */
+    private record Places(ElfFile elf, Output out) {
+        Output append(long address) throws IOException {
+            if (elf.isRelocatable()) {
+                out.append(elf.sections().get((int) (address >>> 32)).name()).append('+');
+                return out.hex(address & 0xffff_ffffL);
+            }
+            return out.hex(address);
+        }
+    }
+
+    private static OwnTable ownTable(ElfImage image, Arguments arguments) throws IOException {
+        ElfFile elf = image.elf();
+        if (elf.section(".orc_unwind").isEmpty()) {
+            return OwnTable.of(elf, callFrameInfo(elf));
+        }
+        Optional<String> name = arguments.text("--kernel-release");
+        Optional<KernelRelease> release = name.isPresent()
+                ? KernelRelease.parse(name.get())
+                : image.kernelRelease().flatMap(KernelRelease::parse);
+        if (name.isPresent() && release.isEmpty()) {
+            throw new UsageException("not a kernel release: '" + name.get() + "'");
+        }
+        return OwnTable.of(elf, OrcTable.of(elf, release.orElse(null)));
+    }
+
+    private static Synthesis synthesize(ElfFile elf, @Nullable OwnTable own, boolean onlyProved) {
         try (Capstone capstone = Capstone.open()) {
-            return Synthesizer.synthesize(elf, capstone, reference, onlyProved);
+            return Synthesizer.synthesize(elf, capstone, own, onlyProved);
         }
     }
 
@@ -142,11 +188,15 @@ public final class SynthesizeCommand implements Subcommand {
                 info,
                 (address, entry) ->
                         out.hex(address).append(' ').append(entry.toString()).newline());
-        StringBuilder line = new StringBuilder("%d rows".formatted(conversion.rows()));
-        Map<String, Integer> refused = new TreeMap<>(conversion.refused());
+        sayConverted(conversion.rows(), conversion.refused(), session);
+    }
+
+    private static void sayConverted(int rows, Map<String, Integer> why, Session session) {
+        StringBuilder line = new StringBuilder("%d rows".formatted(rows));
+        Map<String, Integer> refused = new TreeMap<>(why);
         int sum = refused.values().stream().mapToInt(Integer::intValue).sum();
         line.append(", %d that no ORC entry can say".formatted(sum));
-        refused.forEach((why, count) -> line.append("; %d: %s".formatted(count, why)));
+        refused.forEach((reason, count) -> line.append("; %d: %s".formatted(count, reason)));
         session.say(line.toString());
     }
 
@@ -154,7 +204,7 @@ public final class SynthesizeCommand implements Subcommand {
         session.say(
                 "%d rows for %d of %d instructions reached (%.2f %%, proved for %.2f %%), %d in all; %d functions, %d not understood"
                         .formatted(
-                                made.rows(),
+                                made.rows().size(),
                                 made.covered(),
                                 made.reached(),
                                 percent(made.covered(), made.reached()),
@@ -163,18 +213,19 @@ public final class SynthesizeCommand implements Subcommand {
                                 made.functions(),
                                 made.refused()));
         if (comparison != null) {
-            session.say(
-                    ("compared: %d equal, %d of the same meaning, %d different where proved, %d where not, %d of another kind, %d without a"
-                                    + " made row (%.3f %% agree); %d not reached")
-                            .formatted(
-                                    comparison.equal(),
-                                    comparison.equivalent(),
-                                    comparison.different(),
-                                    comparison.differentUnproved(),
-                                    comparison.foreign(),
-                                    comparison.missing(),
-                                    100 * comparison.share(),
-                                    comparison.unreached()));
+            session.say(("compared: %d equal, %d of the same meaning, %d different where proved (verify contradicts"
+                            + " the own row of %d), %d where not, %d of another kind, %d without a"
+                            + " made row (%.3f %% agree); %d not reached")
+                    .formatted(
+                            comparison.equal(),
+                            comparison.equivalent(),
+                            comparison.different(),
+                            comparison.contradicted(),
+                            comparison.differentUnproved(),
+                            comparison.foreign(),
+                            comparison.missing(),
+                            100 * comparison.share(),
+                            comparison.unreached()));
         }
     }
 

@@ -111,8 +111,26 @@ class SynthesizeCommandTest {
                 ORC.replace("1005 type:call sp:sp+8", "1005 type:call sp:sp+24"),
                 synthesize("--from-cfi", library).out);
         Run compared = synthesize("--compare", library);
-        assertEquals("1005 call rsp+24; made: rsp+8\n", compared.out);
+        assertEquals("1005 call rsp+24 (verify: contradicted); made: rsp+8\n", compared.out);
         assertTrue(compared.err.contains("3 equal, 0 of the same meaning, 1 different where proved"), compared.err);
+        assertTrue(compared.err.contains("(verify contradicts the own row of 1)"), compared.err);
+    }
+
+    /** The code of an object has no addresses: its rows are ORC entries, by section. */
+    @Test
+    void relocatable() throws IOException, InterruptedException {
+        Path input = directory.resolve("save.s");
+        Path object = directory.resolve("save.o");
+        Files.writeString(input, SOURCE);
+        Process as = new ProcessBuilder("as", "-o", object.toString(), input.toString()).start();
+        assertEquals(0, as.waitFor());
+        Run made = synthesize(object.toString());
+        assertEquals(ORC.replace("100", ".text+"), made.out);
+        assertEquals(made.out, synthesize("--orc", object.toString()).out);
+        for (String form : new String[] {"--cfi", "--compiled"}) {
+            assertThrows(UnusableInputException.class, () -> synthesize(form, object.toString()));
+        }
+        assertThrows(UnusableInputException.class, () -> synthesize("--elf", "x", object.toString()));
     }
 
     @Test

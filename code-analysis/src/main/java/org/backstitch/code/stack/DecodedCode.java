@@ -28,6 +28,7 @@ public final class DecodedCode {
     private long[] jumpedTo;
 
     private final BitSet called = new BitSet();
+    private CodeIndex index;
     private int undecoded;
 
     /** How often code was decoded again: cuts of the same reading have the same indexes. */
@@ -54,7 +55,8 @@ public final class DecodedCode {
         regionFirst[regions.size()] = count;
         targets = new long[0];
         jumpedTo = targets;
-        resolve();
+        index = resolve();
+        findCalled();
     }
 
     /** The same code in other regions. */
@@ -73,19 +75,27 @@ public final class DecodedCode {
             decodeAgain(that, astray, capstone);
         }
         regionFirst = new int[regions.size() + 1];
-        int at = 0;
         for (int region = 0; region < regions.size(); region++) {
-            while (at < count && places[at] < regions.start(region)) {
-                at++;
-            }
-            regionFirst[region] = at;
+            regionFirst[region] = lowerBound(regions.start(region));
         }
         regionFirst[regions.size()] = count;
-        if (astray.length > 0) {
-            resolve();
-        } else {
-            findCalled();
+        index = astray.length > 0 ? resolve() : that.index;
+        findCalled();
+    }
+
+    /** The first word whose place is not below another one. */
+    private int lowerBound(int place) {
+        int low = 0;
+        int high = count;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (places[middle] < place) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
         }
+        return low;
     }
 
     /**
@@ -119,12 +129,9 @@ public final class DecodedCode {
     private int[] startsAstray(Regions others) {
         int[] found = new int[16];
         int size = 0;
-        int at = 0;
         for (int region = 0; region < others.size(); region++) {
             int start = others.start(region);
-            while (at < count && places[at] < start) {
-                at++;
-            }
+            int at = lowerBound(start);
             if (at < count
                     && places[at] != start
                     && at > 0
@@ -278,29 +285,43 @@ public final class DecodedCode {
         places[count++] = place;
     }
 
-    private void resolve() {
+    private CodeIndex resolve() {
         targets = new long[(count >>> 6) + 1];
         for (int i = 0; i < count; i++) {
             if (hasTarget(words[i])) {
                 int place = Effect.n(words[i]);
                 int target = find(place);
                 words[i] = withNumber(words[i], target < 0 ? ~Math.max(place, 0) : target);
+                if (Effect.operation(words[i]) == Effect.JUMP && target < 0 && module.isReturnThunk(place)) {
+                    words[i] =
+                            Effect.withLength(Effect.of(Effect.RETURN, Effect.NO_REGISTER, 0), Effect.length(words[i]));
+                    continue;
+                }
                 if (target >= 0 && Effect.operation(words[i]) != Effect.CALL) {
                     setTarget(target);
                 }
             }
         }
+        module.staticBranches().mark(this);
         jumpedTo = targets.clone();
-        findCalled();
+        return new CodeIndex(this);
     }
 
     private void findCalled() {
-        for (int i = 0; i < count; i++) {
-            int target = Effect.operation(words[i]) == Effect.CALL ? Effect.n(words[i]) : -1;
-            if (target >= 0 && target == regionFirst[regionOf(target)]) {
-                called.set(regionOf(target));
+        int region = 0;
+        for (int target : index.called()) {
+            while (regionFirst[region + 1] <= target) {
+                region++;
+            }
+            if (target == regionFirst[region]) {
+                called.set(region);
             }
         }
+    }
+
+    /** Where calls, jumps and addresses stand in it. */
+    CodeIndex index() {
+        return index;
     }
 
     /** The module that the code is of. */
@@ -351,7 +372,7 @@ public final class DecodedCode {
     }
 
     /** Takes back that calls in a region were found not to return. */
-    void forgetRefutations(int region) {
+    public void forgetRefutations(int region) {
         for (int i = regionFirst[region]; i < regionFirst[region + 1]; i++) {
             if ((words[i] & Effect.DECIDED) != 0 && Effect.width(words[i]) == Returns.NEVER) {
                 words[i] = Effect.withWidth(words[i] & ~(0x7fL << 20 | Effect.DECIDED), 0);
@@ -389,6 +410,18 @@ public final class DecodedCode {
                     : NONE;
         }
         return at > regionFirst[region] && places[at - 1] == place ? at - 1 : at;
+    }
+
+    /** The instruction that a place lies in the middle of, or {@link #NONE}. */
+    public int covering(int place) {
+        int region = place < 0 ? -1 : regions.find(place);
+        int at = region < 0 ? 0 : Arrays.binarySearch(places, regionFirst[region], regionFirst[region + 1], place);
+        int before = -at - 2;
+        if (at >= 0 || before < regionFirst[region]) {
+            return NONE;
+        }
+        int first = firstWord(before);
+        return place < places[first] + Effect.length(words[first]) ? first : NONE;
     }
 
     /** Whether a direct jump goes to an instruction. */

@@ -93,7 +93,7 @@ public final class Effect {
     public static final int JUMP_TABLE = 37;
     /** Goes to the eight bytes at n of the module if a is {@link #IN_MODULE}, to what is not known otherwise. */
     public static final int JUMP_MEMORY = 38;
-    /** Returns. */
+    /** Returns; to another privilege or code segment if n is {@link #FAR}, by more than a return address. */
     public static final int RETURN = 39;
     /** Traps: control does not go on. */
     public static final int STOP = 40;
@@ -104,6 +104,9 @@ public final class Effect {
 
     /** Calls the system, which the mask n of registers gets other values from. */
     public static final int SYSTEM_CALL = 43;
+
+    /** A return that takes more from the stack than a return address. */
+    static final int FAR = 1;
 
     /** For an absent register. */
     public static final int NO_REGISTER = 31;

@@ -74,8 +74,9 @@ final class EffectDecoder {
             case JNE -> branch(in, 1);
             case JA, JAE, JB, JBE, JG, JGE, JL, JLE, JO, JNO, JP, JNP, JS, JNS, JRCXZ, JECXZ, XBEGIN -> branch(in, 0);
             case LOOP, LOOPE, LOOPNE -> branch(in, 0);
-            case RET, RETF, RETFQ, IRET, IRETD, IRETQ, SYSRET, SYSEXIT ->
-                emit(Effect.of(Effect.RETURN, Effect.NO_REGISTER, 0));
+            case RET -> emit(Effect.of(Effect.RETURN, Effect.NO_REGISTER, 0));
+            case RETF, RETFQ, IRET, IRETD, IRETQ, SYSRET, SYSEXIT ->
+                emit(Effect.of(Effect.RETURN, Effect.NO_REGISTER, Effect.FAR));
             case SYSCALL, SYSENTER, INT -> emit(Effect.of(Effect.SYSTEM_CALL, Effect.NO_REGISTER, SET_BY_SYSTEM));
             case INT3 -> emit(Effect.of(Effect.TRAP, Effect.NO_REGISTER, 0) | Effect.PADDING);
             case HLT -> emit(kernel ? Effect.NONE : Effect.STOP | Effect.PADDING);

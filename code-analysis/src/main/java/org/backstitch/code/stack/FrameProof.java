@@ -190,8 +190,10 @@ public final class FrameProof {
         long word = code.control(instruction);
         switch (Effect.operation(word)) {
             case Effect.RETURN -> {
-                out.set(shown);
-                returns.set(shown);
+                // A function that is called does not return with more than an address.
+                boolean near = Effect.n(word) != Effect.FAR;
+                out.set(shown, out.get(shown) || near);
+                returns.set(shown, returns.get(shown) || near);
             }
             case Effect.JUMP_MEMORY -> out.set(shown);
             case Effect.JUMP_REGISTER -> {

@@ -21,35 +21,9 @@ final class JumpTables {
     private static final int MOST_ENTRIES = 1 << 14;
 
     private final DecodedCode code;
-    private int[] addresses;
 
     JumpTables(DecodedCode code) {
         this.code = code;
-        this.addresses = new int[0];
-    }
-
-    /** The places that the code names: where a table may start. */
-    private int[] addresses() {
-        if (addresses.length == 0) {
-            int[] found = new int[1024];
-            int count = 0;
-            found[count++] = Integer.MAX_VALUE;
-            for (int i = 0; i < code.size(); i++) {
-                long word = code.word(i);
-                int operation = Effect.operation(word);
-                boolean absolute = (operation == Effect.JUMP_TABLE || operation == Effect.LOAD_TABLE_64)
-                        && Effect.b(word) == Effect.NO_REGISTER;
-                if (operation == Effect.ADDRESS || absolute) {
-                    if (count == found.length) {
-                        found = Arrays.copyOf(found, 2 * count);
-                    }
-                    found[count++] = Effect.n(word);
-                }
-            }
-            addresses = Arrays.copyOf(found, count);
-            Arrays.sort(addresses);
-        }
-        return addresses;
     }
 
     /**
@@ -127,7 +101,7 @@ final class JumpTables {
     }
 
     private int limit(int table, int entrySize) {
-        int[] all = addresses();
+        int[] all = code.index().tableStarts();
         int at = Arrays.binarySearch(all, table);
         at = at >= 0 ? at : -at - 1;
         while (at < all.length && all[at] <= table) {

@@ -120,4 +120,14 @@ final class LinkedModule implements ModuleCode.Surroundings {
         }
         return ModuleCode.NOWHERE;
     }
+
+    @Override
+    public ModuleCode.@Nullable Data section(String name) {
+        ElfSection section = elf.section(name).orElse(null);
+        if (section == null || section.isNoBits()) {
+            return null;
+        }
+        long place = section.address() - base;
+        return (int) place == place ? new ModuleCode.Data((int) place, section.data()) : null;
+    }
 }

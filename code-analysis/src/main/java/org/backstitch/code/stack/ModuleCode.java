@@ -51,6 +51,9 @@ public final class ModuleCode {
         }
     }
 
+    /** A section's bytes and the place of the first. */
+    record Data(int place, Bytes bytes) {}
+
     /** What the module says about places outside of its code. */
     interface Surroundings {
         /** The bytes from a place on, as far as the file has them in one piece; null where it has none. */
@@ -63,6 +66,10 @@ public final class ModuleCode {
 
         /** The place that the pointer at a place points to; {@link #NOWHERE} where that is not known. */
         int pointerAt(int place);
+
+        /** The section of a name, relocated; null where there is none. */
+        @Nullable
+        Data section(String name);
     }
 
     private final String source;
@@ -118,6 +125,11 @@ public final class ModuleCode {
         @Override
         public int pointerAt(int place) {
             return NOWHERE;
+        }
+
+        @Override
+        public @Nullable Data section(String name) {
+            return null;
         }
     }
 
@@ -243,6 +255,21 @@ public final class ModuleCode {
     boolean isNoReturnImport(int place) {
         String name = importAt(place);
         return name != null && noReturnNames.computeIfAbsent(name, unknown -> NoReturnNames.contains(unknown, kernel));
+    }
+
+    /** The branches that are patched into the code; none but in kernels and their modules. */
+    StaticBranches staticBranches() {
+        return new StaticBranches(kernel ? surroundings.section(StaticBranches.SECTION) : null);
+    }
+
+    /** Whether a jump to the function at a place is a return: a kernel's for processors that mispredict returns. */
+    boolean isReturnThunk(int place) {
+        return kernel && "__x86_return_thunk".equals(importAt(place));
+    }
+
+    /** Whether what lies at a place is known to return: what calls of {@code __fentry__} trace begins every function of a kernel. */
+    boolean isReturningImport(int place) {
+        return kernel && "__fentry__".equals(importAt(place));
     }
 
     /** The name of the function of another module that the pointer or stub at a place stands for; null for none. */

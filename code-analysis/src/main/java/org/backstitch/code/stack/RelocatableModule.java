@@ -162,4 +162,11 @@ final class RelocatableModule implements ModuleCode.Surroundings {
     public int pointerAt(int place) {
         return pointers.getOrDefault(place, ModuleCode.NOWHERE);
     }
+
+    @Override
+    public ModuleCode.@Nullable Data section(String name) {
+        int index = elf.section(name).map(ElfSection::index).orElse(-1);
+        Bytes bytes = bytesOfSection.get(index);
+        return bytes == null ? null : new ModuleCode.Data(placeOfSection.getOrDefault(index, 0), bytes);
+    }
 }

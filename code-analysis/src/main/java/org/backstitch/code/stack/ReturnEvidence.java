@@ -18,18 +18,15 @@ public final class ReturnEvidence {
 
     private final Set<Integer> decided = new HashSet<>();
     private DecodedCode code;
-    private Returns returns;
 
     /** No evidence so far. */
     public ReturnEvidence(DecodedCode code) {
         this.code = code;
-        returns = new Returns(code, false);
     }
 
     /** Goes on with the same code, cut into other regions. */
     public void continueWith(DecodedCode cut) {
         code = cut;
-        returns = new Returns(cut, false);
     }
 
     /** Takes what the analysis of a function tells. */
@@ -44,9 +41,12 @@ public final class ReturnEvidence {
 
     /** A call returned. */
     void returns(int call) {
-        int callee = returns.callee(code.word(call));
-        if (callee != ModuleCode.NOWHERE && !returns.returnsSometimes(callee)) {
-            add(callee, code.place(call));
+        int callee = code.index().calleeOfWord(call);
+        if (callee != CodeIndex.UNKNOWN) {
+            int place = code.index().place(callee);
+            if (!returnsSometimes(place)) {
+                add(place, code.place(call));
+            }
         }
     }
 
@@ -61,29 +61,50 @@ public final class ReturnEvidence {
         if (returning.isEmpty()) {
             return false;
         }
-        Map<Integer, Integer> balance = new HashMap<>();
-        returning.forEach((callee, places) -> balance.put(callee, places.size()));
-        for (int i = 0; i < code.size(); i++) {
-            int callee = returns.callee(code.word(i));
-            if (callee != ModuleCode.NOWHERE && balance.containsKey(callee)) {
-                if (endsCode(i + 1)) {
-                    balance.put(callee, Integer.MIN_VALUE / 2);
-                } else if (Effect.width(code.word(i)) == Returns.NEVER) {
-                    balance.merge(callee, -1, Integer::sum);
-                }
-            }
-        }
-        balance.values().removeIf(sum -> sum <= 0);
-        for (int i = 0; i < code.size(); i++) {
-            int callee = returns.callee(code.word(i));
-            boolean padded = i + 1 < code.size() && code.isPadding(i + 1);
-            if (callee != ModuleCode.NOWHERE && balance.containsKey(callee) && !padded) {
-                code.setWord(i, Effect.withAnswer(code.word(i), Returns.ALWAYS));
+        boolean any = false;
+        for (Map.Entry<Integer, Set<Integer>> entry : returning.entrySet()) {
+            int callee = code.index().calleeAt(entry.getKey());
+            if (callee == CodeIndex.UNKNOWN) {
+                any = true;
+            } else if (returnsEverywhere(callee, entry.getValue().size())) {
+                any = true;
+                believe(callee);
             }
         }
         decided.addAll(returning.keySet());
         returning.clear();
-        return !balance.isEmpty();
+        return any;
+    }
+
+    /** Whether more calls of a function were seen to return than are known not to, and none of them ends the code. */
+    private boolean returnsEverywhere(int callee, int seen) {
+        CodeIndex index = code.index();
+        int balance = seen;
+        for (int at = 0; at < index.callsOf(callee); at++) {
+            int call = index.callOf(callee, at);
+            if (endsCode(call + 1)) {
+                return false;
+            }
+            balance -= Effect.width(code.word(call)) == Returns.NEVER ? 1 : 0;
+        }
+        return balance > 0;
+    }
+
+    private void believe(int callee) {
+        CodeIndex index = code.index();
+        for (int at = 0; at < index.callsOf(callee); at++) {
+            int call = index.callOf(callee, at);
+            boolean padded = call + 1 < code.size() && code.isPadding(call + 1);
+            if (!padded) {
+                code.setWord(call, Effect.withAnswer(code.word(call), Returns.ALWAYS));
+            }
+        }
+    }
+
+    /** Whether compilers know of some calls of a function only that they do not return. */
+    private boolean returnsSometimes(int place) {
+        String name = code.module().importAt(place);
+        return name != null && NoReturnNames.isConditional(name);
     }
 
     /** Whether control cannot sensibly come to an instruction: the end of a region, a trap, or padding in front of a function. */

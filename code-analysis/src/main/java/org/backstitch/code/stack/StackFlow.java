@@ -366,7 +366,8 @@ public final class StackFlow {
                 }
             }
             case Effect.TRAP -> {
-                if (next < end && !code.isPadding(next) && trapReturns(next)) {
+                boolean refutedBefore = Effect.width(word) == Returns.NEVER;
+                if (next < end && !refutedBefore && !code.isPadding(next) && trapReturns(next)) {
                     lead(next, instruction);
                 }
             }

@@ -76,7 +76,9 @@ final class Exploration {
                 flow.settle(true);
                 again = true;
             } else if (!more && !decided && !proven) {
-                more = rejectPending() || starts.guessPointers(code, certain) || starts.guessRest(code, reached);
+                more = rejectPending()
+                        || starts.guessPointers(code, reached, certain)
+                        || starts.guessRest(code, reached);
                 if (!more) {
                     return;
                 }
@@ -122,7 +124,7 @@ final class Exploration {
             starts.confirm(start);
             proven = true;
         } else if (proof.isWrong()) {
-            starts.reject(start);
+            reject(start);
             rejected = true;
         } else if (!isWitnessed(start, region)) {
             pending.add(start);
@@ -140,9 +142,15 @@ final class Exploration {
     /** Gives up the guesses that have not proved themselves by now; returns whether there are any. */
     private boolean rejectPending() {
         boolean any = !pending.isEmpty();
-        pending.forEach(starts::reject);
+        pending.forEach(this::reject);
         pending.clear();
         return any;
+    }
+
+    /** What its frame refuted of the calls in it says nothing then: the function that it is a part of may have another one. */
+    private void reject(int start) {
+        starts.reject(start);
+        code.forgetRefutations(code.regionOf(code.find(start)));
     }
 
     private void cut() {

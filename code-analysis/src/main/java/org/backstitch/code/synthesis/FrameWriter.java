@@ -49,7 +49,6 @@ final class FrameWriter {
     private long start;
     private long position;
     private @Nullable FrameRow current;
-    private int rows;
 
     FrameWriter(ElfFile elf) {
         this.elf = elf;
@@ -79,12 +78,10 @@ final class FrameWriter {
             position = address;
             program.reset();
             define(row, INITIAL);
-            rows++;
         } else if (!before.equals(row)) {
             advance(address - position);
             position = address;
             define(row, before);
-            rows++;
         }
         current = row;
     }
@@ -103,11 +100,6 @@ final class FrameWriter {
         uleb(entry, 0); // size of the augmentation data
         entry.writeBytes(program.toByteArray());
         append(entry);
-    }
-
-    /** How many rows were written. */
-    int rows() {
-        return rows;
     }
 
     /** An ELF file with the section. */

@@ -48,7 +48,7 @@ final class FunctionStarts {
 
     private final TreeSet<Integer> pointed = new TreeSet<>();
 
-    /** Where padding begins that ends a function: behind calls that do not return. */
+    /** Where a function ends behind a call that does not return: padding begins there, or what the symbols call a part of a function. */
     private final TreeSet<Integer> ends = new TreeSet<>();
 
     private final Set<Integer> guessed = new HashSet<>();
@@ -57,12 +57,16 @@ final class FunctionStarts {
     /** How often a guess was given up. */
     private final Map<Integer, Integer> rejected = new HashMap<>();
 
+    /** Whether symbols tell of every function, as those of a relocatable file do: then what else lies there is none. */
+    private boolean complete;
+
     FunctionStarts(ModuleCode module) {
         this.module = module;
     }
 
     /** Adds what a file says: its symbols, its entry point, and the pointers that its relocations make. */
     void read(ElfFile elf) {
+        complete = elf.isRelocatable();
         elf.symbols().ifPresent(this::addSymbols);
         elf.dynamicSymbols().ifPresent(this::addSymbols);
         if (elf.entry() != 0) {
@@ -94,11 +98,12 @@ final class FunctionStarts {
     private void addSymbols(ElfSymbols symbols) {
         for (ElfSymbol symbol : symbols) {
             if (symbol.isDefined() && (symbol.type() == STT_FUNC || symbol.type() == STT_GNU_IFUNC)) {
-                int place = module.placeOf(symbol.value());
+                int place = module.placeOf(addressOf(symbol));
                 long size = symbol.size();
                 if (place != ModuleCode.NOWHERE
                         && FRAGMENT.matcher(symbol.name()).find()) {
                     guess(place);
+                    ends.add(place);
                 } else if (place != ModuleCode.NOWHERE) {
                     guessed.remove(place);
                     int end = size > 0 && size <= Integer.MAX_VALUE - place ? place + (int) size : 0;
@@ -106,6 +111,10 @@ final class FunctionStarts {
                 }
             }
         }
+    }
+
+    private long addressOf(ElfSymbol symbol) {
+        return complete ? (long) symbol.sectionIndex() << 32 | symbol.value() & 0xffff_ffffL : symbol.value();
     }
 
     /** A program that is linked for fixed addresses has its pointers in place: every word of its data that is an address of code may be one. */
@@ -191,6 +200,7 @@ final class FunctionStarts {
     private boolean end(DecodedCode code, int call) {
         int behind = code.next(call);
         return behind < code.size()
+                && code.isPadding(behind)
                 && behind != code.first(code.regionOf(behind))
                 && code.isPaddingBeforeFunction(behind, ALIGNMENT)
                 && ends.add(code.place(behind));
@@ -206,12 +216,16 @@ final class FunctionStarts {
         return isNew;
     }
 
-    /** Takes pointers for functions' where nothing is certain to lead; returns whether there are such. */
-    boolean guessPointers(DecodedCode code, BitSet certain) {
+    /**
+     * Takes pointers for functions' where nothing is certain to lead; returns whether there are such. What points into the middle of an
+     * instruction that is reached is a number, and no pointer.
+     */
+    boolean guessPointers(DecodedCode code, BitSet reached, BitSet certain) {
         boolean learned = false;
         for (int place : pointed) {
             int instruction = code.find(place);
-            boolean known = instruction >= 0 && certain.get(instruction);
+            int around = instruction >= 0 ? instruction : code.covering(place);
+            boolean known = around >= 0 && (instruction >= 0 ? certain : reached).get(around);
             learned |= !known && isLikely(place) && guess(place);
         }
         return learned;
@@ -223,6 +237,9 @@ final class FunctionStarts {
      */
     boolean guessRest(DecodedCode code, BitSet reached) {
         boolean learned = false;
+        if (complete) {
+            return false;
+        }
         boolean separated = true;
         boolean guessedBefore = false;
         for (int i = 0; i < code.size(); i = code.next(i)) {
@@ -310,7 +327,9 @@ final class FunctionStarts {
         Regions.Builder builder = new Regions.Builder();
         for (ModuleCode.Part part : module.parts()) {
             if (!functions.containsKey(part.place())) {
-                builder.add(part.place(), end(part.place(), part.end()), false);
+                int next = end(part.place(), part.end());
+                builder.add(part.place(), next, false);
+                cut(builder, part.place(), next);
             }
             for (var function : functions.subMap(part.place(), part.end()).entrySet()) {
                 int start = function.getKey();
@@ -318,12 +337,16 @@ final class FunctionStarts {
                 int end = function.getValue() == 0 ? next : Math.min(function.getValue(), next);
                 builder.add(start, end, true);
                 builder.add(end, next, false);
-                for (int place : ends.subSet(start + 1, next)) {
-                    builder.add(place, next, false);
-                }
+                cut(builder, start, next);
             }
         }
         return builder.build();
+    }
+
+    private void cut(Regions.Builder builder, int start, int next) {
+        for (int place : ends.subSet(start + 1, next)) {
+            builder.add(place, next, false);
+        }
     }
 
     private int end(int place, int limit) {

@@ -1,11 +1,15 @@
 package org.backstitch.code.synthesis;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.StackState;
 import org.backstitch.code.stack.Value;
+import org.backstitch.code.verify.Verdict;
 import org.backstitch.unwind.machine.X86_64;
-import org.backstitch.unwind.table.UnwindInfo;
 import org.backstitch.unwind.table.UnwindRule;
 
 /** Compares made rows with those of another table, one instruction at a time. */
@@ -17,14 +21,19 @@ final class RowComparison {
 
     private static final int MOST_SHOWN = 10_000;
 
-    private final UnwindInfo reference;
-    private final List<String> differences = new ArrayList<>();
+    private final OwnTable reference;
+    private final List<Difference> differences = new ArrayList<>();
+
+    /** Where rows differ that are claimed to be proved. */
+    private long[] different = new long[16];
+
+    private int differentCount;
     private final int[] counts = new int[FOREIGN + 1];
     private int unproved;
     private int missing;
     private int unreached;
 
-    RowComparison(UnwindInfo reference) {
+    RowComparison(OwnTable reference) {
         this.reference = reference;
     }
 
@@ -65,6 +74,7 @@ final class RowComparison {
                 && cfa != null
                 && UnwindRule.kind(rule) == UnwindRule.CALL
                 && UnwindRule.isDereferenced(rule) == cfa.loaded()
+                && !UnwindRule.isBaseDereferenced(rule)
                 && cfa.index() == FrameRow.NO_INDEX
                 && UnwindRule.addend(rule) == cfa.addend()
                 && UnwindRule.base(rule) == cfa.base()
@@ -82,7 +92,9 @@ final class RowComparison {
             offset += (address & 15) >= UnwindRule.addend(rule) ? 8 : 0;
         }
         long cfa = plus(base, offset);
-        if (UnwindRule.isDereferenced(rule)) {
+        if (UnwindRule.isBaseDereferenced(rule)) {
+            cfa = plus(state.memory(base), offset);
+        } else if (UnwindRule.isDereferenced(rule)) {
             cfa = plus(state.memory(cfa), UnwindRule.addend(rule));
         }
         long rbp = switch (UnwindRule.rbpMode(rule)) {
@@ -108,10 +120,15 @@ final class RowComparison {
     void count(long address, byte result, FrameRow row, boolean proved) {
         counts[result]++;
         unproved += result == DIFFERENT && !proved ? 1 : 0;
+        if (result == DIFFERENT && proved) {
+            if (differentCount == different.length) {
+                different = Arrays.copyOf(different, 2 * differentCount);
+            }
+            different[differentCount++] = address;
+        }
         if (result >= DIFFERENT && differences.size() < MOST_SHOWN) {
-            String theirs = UnwindRule.toString(reference.rule(address));
-            String kind = result == FOREIGN ? " (of another kind)" : "";
-            differences.add("%x %s; made%s: %s%s".formatted(address, theirs, proved ? "" : ", not proved", row, kind));
+            differences.add(
+                    new Difference(address, reference.rule(address), row.toString(), proved, result == FOREIGN, null));
         }
     }
 
@@ -123,15 +140,36 @@ final class RowComparison {
         }
     }
 
-    Comparison counts() {
+    /** All that was counted; where rows differ that are claimed to be proved, the other table is verified. */
+    Comparison finish(Capstone capstone) {
+        Map<Long, Verdict> verdicts = new HashMap<>();
+        int contradicted = 0;
+        if (differentCount > 0) {
+            List<Verdict> all = reference.verify(Arrays.copyOf(different, differentCount), capstone);
+            for (int i = 0; i < differentCount; i++) {
+                contradicted += all.get(i) == Verdict.CONTRADICTED ? 1 : 0;
+                verdicts.put(different[i], all.get(i));
+            }
+        }
+        List<Difference> judged = new ArrayList<>();
+        for (Difference one : differences) {
+            judged.add(new Difference(
+                    one.address(),
+                    one.rule(),
+                    one.made(),
+                    one.proved(),
+                    one.foreign(),
+                    one.foreign() || !one.proved() ? null : verdicts.get(one.address())));
+        }
         return new Comparison(
                 counts[EQUAL],
                 counts[EQUIVALENT],
-                counts[DIFFERENT] - unproved,
+                differentCount,
+                contradicted,
                 unproved,
                 counts[FOREIGN],
                 missing,
                 unreached,
-                differences);
+                judged);
     }
 }

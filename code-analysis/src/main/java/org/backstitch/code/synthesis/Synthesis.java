@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param reached those that control is known to get to
  * @param covered those that have a row
  * @param proved those whose row is proved
- * @param rows how many rows were made
  * @param comparison with another table, if one was given
- * @param elf an ELF file with the rows as its {@code .eh_frame}, at the addresses of the original
+ * @param rows the rows
  */
 public record Synthesis(
         String source,
@@ -27,6 +26,14 @@ public record Synthesis(
         int reached,
         int covered,
         int proved,
-        int rows,
         @Nullable Comparison comparison,
-        ElfFile elf) {}
+        MadeRows rows) {
+    /**
+     * An ELF file with the rows as its {@code .eh_frame}, at the addresses of the original.
+     *
+     * @throws IllegalStateException if the original is relocatable: its code has no addresses
+     */
+    public ElfFile elf() {
+        return rows.elf();
+    }
+}

@@ -14,7 +14,6 @@ import org.backstitch.code.stack.ModuleCode;
 import org.backstitch.code.stack.StackFlow;
 import org.backstitch.code.stack.StackState;
 import org.backstitch.elf.ElfFile;
-import org.backstitch.unwind.table.UnwindInfo;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,7 +53,7 @@ public final class Synthesizer {
     private final @Nullable RowComparison comparison;
     private int refused;
 
-    private Synthesizer(ElfFile elf, Capstone capstone, Arena arena, @Nullable UnwindInfo reference) {
+    private Synthesizer(ElfFile elf, Capstone capstone, Arena arena, @Nullable OwnTable own) {
         this.elf = elf;
         module = ModuleCode.of(elf, arena);
         starts = new FunctionStarts(module);
@@ -62,26 +61,22 @@ public final class Synthesizer {
         code = Exploration.explore(module, starts, capstone);
         flow = new StackFlow(code, LandingPads.NONE);
         rowOf = new int[code.size()];
-        comparison = reference == null ? null : new RowComparison(reference);
+        comparison = own == null ? null : new RowComparison(own);
         compared = new byte[comparison == null ? 0 : code.size()];
     }
 
     /**
-     * Makes rows for a linked file; its own unwind tables are not looked at.
+     * Makes rows for a program, a library, a kernel or one of its modules; the file's own unwind tables are not looked at.
      *
-     * @param reference rows to compare with at each instruction, or null
+     * @param own rows to compare with at each instruction, or null
      * @param onlyProved whether rows that are not proved are left out
-     * @throws org.backstitch.bytes.MalformedInputException if the file has no code, or is not linked
+     * @throws org.backstitch.bytes.MalformedInputException if the file has no code
      */
-    public static Synthesis synthesize(
-            ElfFile elf, Capstone capstone, @Nullable UnwindInfo reference, boolean onlyProved) {
-        if (elf.isRelocatable()) {
-            throw elf.bytes().malformed(16, "a relocatable file: rows are made for linked ones");
-        }
+    public static Synthesis synthesize(ElfFile elf, Capstone capstone, @Nullable OwnTable own, boolean onlyProved) {
         try (Arena arena = Arena.ofConfined()) {
-            Synthesizer synthesizer = new Synthesizer(elf, capstone, arena, reference);
+            Synthesizer synthesizer = new Synthesizer(elf, capstone, arena, own);
             synthesizer.code.regions().forEachFunction(synthesizer::follow);
-            return synthesizer.write(onlyProved);
+            return synthesizer.write(onlyProved, capstone);
         }
     }
 
@@ -122,8 +117,8 @@ public final class Synthesizer {
         return rows.size();
     }
 
-    private Synthesis write(boolean onlyProved) {
-        FrameWriter writer = new FrameWriter(elf);
+    private Synthesis write(boolean onlyProved, Capstone capstone) {
+        MadeRows.Builder writer = new MadeRows.Builder(elf, rows);
         int instructions = 0;
         int covered = 0;
         int certain = 0;
@@ -135,7 +130,7 @@ public final class Synthesizer {
                 FrameRow row = known ? rows.get(rowOf[i] - 1) : null;
                 long address = module.addressOf(code.place(i));
                 if (row != null) {
-                    writer.row(address, row);
+                    writer.row(address, rowOf[i] - 1);
                 } else {
                     writer.gap(address);
                 }
@@ -163,8 +158,7 @@ public final class Synthesizer {
                 reached,
                 covered,
                 certain,
-                writer.rows(),
-                comparison == null ? null : comparison.counts(),
-                writer.finish());
+                comparison == null ? null : comparison.finish(capstone),
+                writer.build());
     }
 }

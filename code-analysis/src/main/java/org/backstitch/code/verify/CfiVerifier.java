@@ -2,6 +2,7 @@ package org.backstitch.code.verify;
 
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalLong;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.MalformedInputException;
@@ -80,11 +81,30 @@ public final class CfiVerifier {
      * @throws MalformedInputException if the file has no code, or is not linked
      */
     public static Verification verify(ElfFile elf, CallFrameInfo info, Capstone capstone) {
-        if (elf.isRelocatable()) {
-            throw elf.bytes().malformed(16, "a relocatable file: call frame information is verified in linked ones");
-        }
+        checkLinked(elf);
         try (Arena arena = Arena.ofConfined()) {
             return new CfiVerifier(elf, info, capstone, arena).run();
+        }
+    }
+
+    /**
+     * The verdict in front of each of some instructions.
+     *
+     * @param addresses of instructions; of what is none, or has no row, {@link Verdict#UNREACHED} is said
+     * @throws MalformedInputException if the file has no code, or is not linked
+     */
+    public static List<Verdict> verdicts(ElfFile elf, CallFrameInfo info, Capstone capstone, long[] addresses) {
+        checkLinked(elf);
+        try (Arena arena = Arena.ofConfined()) {
+            CfiVerifier verifier = new CfiVerifier(elf, info, capstone, arena);
+            verifier.code.regions().forEachFunctionsFirst(verifier::follow);
+            return verifier.ledger.verdicts(addresses);
+        }
+    }
+
+    private static void checkLinked(ElfFile elf) {
+        if (elf.isRelocatable()) {
+            throw elf.bytes().malformed(16, "a relocatable file: call frame information is verified in linked ones");
         }
     }
 

@@ -123,6 +123,16 @@ final class Ledger {
         }
     }
 
+    /** The verdicts of the instructions at some addresses; {@link Verdict#UNREACHED} where there is none. */
+    List<Verdict> verdicts(long[] addresses) {
+        List<Verdict> all = new ArrayList<>(addresses.length);
+        for (long address : addresses) {
+            int instruction = code.find(code.module().placeOf(address));
+            all.add(instruction < 0 ? Verdict.UNREACHED : verdict(instruction));
+        }
+        return all;
+    }
+
     /** Addresses from {@code start} up to {@code end}. */
     record Span(long start, long end) {}
 

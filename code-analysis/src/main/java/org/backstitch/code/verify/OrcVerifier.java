@@ -2,6 +2,7 @@ package org.backstitch.code.verify;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.code.capstone.Capstone;
@@ -65,6 +66,21 @@ public final class OrcVerifier {
     public static Verification verify(ElfFile elf, OrcTable table, Capstone capstone) {
         try (Arena arena = Arena.ofConfined()) {
             return new OrcVerifier(elf, table, capstone, arena).run();
+        }
+    }
+
+    /**
+     * The verdict in front of each of some instructions.
+     *
+     * @param addresses of instructions, in the terms of {@link OrcTable#address}; of what is none, or has no row,
+     *     {@link Verdict#UNREACHED} is said
+     * @throws MalformedInputException if the file has no code
+     */
+    public static List<Verdict> verdicts(ElfFile elf, OrcTable table, Capstone capstone, long[] addresses) {
+        try (Arena arena = Arena.ofConfined()) {
+            OrcVerifier verifier = new OrcVerifier(elf, table, capstone, arena);
+            verifier.code.regions().forEachFunctionsFirst(verifier::follow);
+            return verifier.ledger.verdicts(addresses);
         }
     }
 
