@@ -18,16 +18,17 @@ import org.backstitch.elf.dwarf.FrameDescriptionEntry;
  * @param returnColumn the CIE's return address register
  * @param signalFrame whether the CIE says so (augmentation {@code S})
  */
-record HandMadeEntry(String program, int dataAlignment, int returnColumn, boolean signalFrame) {
+public record HandMadeEntry(String program, int dataAlignment, int returnColumn, boolean signalFrame) {
     static final long START = 0x1000;
     static final int LENGTH = 0x100;
 
     /** As compilers have it. */
-    static HandMadeEntry of(String program) {
+    public static HandMadeEntry of(String program) {
         return new HandMadeEntry(program, -8, 16, false);
     }
 
-    FrameDescriptionEntry parse() {
+    /** The entry. */
+    public FrameDescriptionEntry parse() {
         HexFormat hex = HexFormat.of();
         byte[] augmentation = (signalFrame ? "zS\0" : "z\0").getBytes(StandardCharsets.US_ASCII);
         byte[] initial = hex.parseHex("0c0708"); // def_cfa rsp+8
