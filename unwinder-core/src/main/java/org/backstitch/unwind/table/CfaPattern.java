@@ -3,6 +3,7 @@ package org.backstitch.unwind.table;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.DwarfExpression;
+import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>the CFA of lazily bound PLT entries, {@code base + offset + ((rip & 15) >= addend) * 8}, as linkers write it.
  * </ul>
  *
- * @param base the register by its DWARF number
+ * @param base the register by its DWARF number: 0 to 15 in expressions
  * @param offset in bytes
  * @param addend in bytes; for PLT entries the threshold
  */
@@ -37,7 +38,6 @@ record CfaPattern(int base, long offset, Form form, long addend) {
     private static final int LIT0 = 0x30;
     private static final int LIT31 = 0x4f;
     private static final int BREG0 = 0x70;
-    private static final int BREG31 = 0x8f;
     private static final int BREG_RIP = BREG0 + 16;
 
     boolean isSum() {
@@ -45,32 +45,27 @@ record CfaPattern(int base, long offset, Form form, long addend) {
     }
 
     /**
-     * Recognises an expression.
+     * Recognises an expression. Whether the CFA lies on its stack does not matter: these shapes leave alone what was there.
      *
-     * @param cfaOnStack whether the expression starts with the CFA on its stack, which these shapes leave alone
      * @return null if it is of none of the shapes; one that ends within an operation is of none, and whoever evaluates it will say so
      */
-    static @Nullable CfaPattern of(DwarfExpression expression, boolean cfaOnStack) {
+    static @Nullable CfaPattern of(DwarfExpression expression) {
         try {
-            return recognise(expression.code().cursor(0), cfaOnStack);
+            return recognise(expression.code().cursor(0));
         } catch (MalformedInputException e) {
             return null;
         }
     }
 
-    private static @Nullable CfaPattern recognise(Cursor in, boolean cfaOnStack) {
+    private static @Nullable CfaPattern recognise(Cursor in) {
         if (!in.hasRemaining()) {
             return null;
         }
-        int first = in.u8();
-        if (first < BREG0 || first > BREG31) {
+        int base = in.u8() - BREG0;
+        if (base < 0 || base >= X86_64.RIP) {
             return null;
         }
-        int base = first - BREG0;
         long offset = in.sleb128();
-        if (in.hasRemaining() && !cfaOnStack && in.bytes().u8(in.position()) == BREG_RIP) {
-            return plt(in, base, offset);
-        }
         boolean loaded = false;
         long addend = 0;
         while (in.hasRemaining()) {
@@ -78,6 +73,9 @@ record CfaPattern(int base, long offset, Form form, long addend) {
             if (operation == DEREF && !loaded) {
                 loaded = true;
                 continue;
+            }
+            if (operation == BREG_RIP && !loaded) {
+                return plt(in, base, offset);
             }
             long constant;
             if (operation == PLUS_UCONST) {
@@ -96,19 +94,17 @@ record CfaPattern(int base, long offset, Form form, long addend) {
         return new CfaPattern(base, offset, loaded ? Form.DEREFERENCED : Form.SUM, addend);
     }
 
-    /** {@code breg16 0; lit15; and; litN; ge; lit3; shl; plus} behind the base. */
+    /** {@code breg16 0; lit15; and; litN; ge; lit3; shl; plus} behind the base, of which the first operation has been read. */
     private static @Nullable CfaPattern plt(Cursor in, int base, long offset) {
-        in.skip(1);
         if (in.sleb128() != 0 || in.remaining() != 7) {
             return null;
         }
         boolean masked = in.u8() == LIT0 + 15 && in.u8() == AND;
-        int threshold = in.u8();
+        int threshold = in.u8() - LIT0;
         boolean scaled = in.u8() == GE && in.u8() == LIT0 + 3 && in.u8() == SHL && in.u8() == PLUS;
-        if (!masked || !scaled || threshold < LIT0 || threshold > LIT0 + 15) {
-            return null;
-        }
-        return new CfaPattern(base, offset, Form.PLT, threshold - LIT0);
+        return masked && scaled && threshold >= 0 && threshold <= 15
+                ? new CfaPattern(base, offset, Form.PLT, threshold)
+                : null;
     }
 
     private static boolean isLiteral(int operation) {

@@ -17,8 +17,6 @@ import org.jspecify.annotations.Nullable;
  * side table.
  */
 final class CfiRuleEncoder {
-    private static final int SAVED_KINDS = 5;
-
     /** The registers that a call may change: a rule for one of them is out of the ordinary. */
     private static final int CALLER_SAVED = 1 << X86_64.RAX
             | 1 << X86_64.RDX
@@ -29,10 +27,6 @@ final class CfiRuleEncoder {
             | 1 << X86_64.R9
             | 1 << X86_64.R10
             | 1 << X86_64.R11;
-
-    /** The registers that {@link SavedRegisters} tells of. */
-    private static final int CALLEE_SAVED =
-            1 << X86_64.RBX | 1 << X86_64.R12 | 1 << X86_64.R13 | 1 << X86_64.R14 | 1 << X86_64.R15;
 
     private long rule;
     private long saved;
@@ -66,23 +60,10 @@ final class CfiRuleEncoder {
             return;
         }
         boolean complete = encodeSaved(row);
-        boolean plainCfa = !row.hasCfaExpression();
-        if (plainColumn
-                && plainCfa
-                && returnAddressKind == CallFrameInterpreter.OFFSET
-                && row.ruleOperand(RIP) == -Long.BYTES
-                && row.ruleKind(RSP) == CallFrameInterpreter.UNSPECIFIED
-                && row.cfaRegister() < RIP
-                && UnwindRule.fitsCfaOffset(row.cfaOffset())
-                && encodeRbp(row, row.cfaRegister())) {
-            rule = UnwindRule.of(UnwindRule.CALL, row.cfaRegister(), row.cfaOffset(), rbpMode, rbpOffset, 0, flags);
-        } else {
-            rule = plainColumn ? encodeUncommon(row, flags) : UnwindRule.NONE;
-            if (rule == UnwindRule.NONE) {
-                rule = UnwindRule.of(UnwindRule.SIDE, 0, 0, UnwindRule.RBP_SAME, 0, 0, flags | UnwindRule.HAS_SIDE);
-                side = row.row();
-                return;
-            }
+        rule = plainColumn ? encodeCaller(row, flags) : UnwindRule.NONE;
+        if (rule == UnwindRule.NONE) {
+            rule = UnwindRule.of(UnwindRule.SIDE, 0, 0, UnwindRule.RBP_SAME, 0, 0, flags);
+            complete = false;
         }
         if (!complete) {
             rule |= UnwindRule.HAS_SIDE;
@@ -104,7 +85,7 @@ final class CfiRuleEncoder {
                 rbpOffset = row.ruleOperand(RBP);
             }
             case CallFrameInterpreter.EXPRESSION -> {
-                CfaPattern place = CfaPattern.of(row.ruleExpression(RBP), true);
+                CfaPattern place = CfaPattern.of(row.ruleExpression(RBP));
                 if (place == null || !place.isSum() || place.base() != base && place.base() != RBP) {
                     return false;
                 }
@@ -118,10 +99,10 @@ final class CfiRuleEncoder {
         return UnwindRule.fitsRbpOffset(rbpOffset);
     }
 
-    /** A row whose CFA or return address is out of the ordinary: its word, or NONE where no word says it. */
-    private long encodeUncommon(CallFrameInterpreter row, long flags) {
+    /** Where the CFA, the return address and RBP are: the word of that, or NONE where no word says it. */
+    private long encodeCaller(CallFrameInterpreter row, long flags) {
         CfaPattern cfa = row.hasCfaExpression()
-                ? CfaPattern.of(row.cfaExpression(), false)
+                ? CfaPattern.of(row.cfaExpression())
                 : new CfaPattern(row.cfaRegister(), row.cfaOffset(), CfaPattern.Form.SUM, 0);
         if (cfa == null
                 || cfa.base() >= RIP
@@ -160,7 +141,7 @@ final class CfiRuleEncoder {
 
     /** Whether a register lies {@code distance} bytes behind the slot that the CFA is loaded from. */
     private static boolean isSlot(CallFrameInterpreter row, int register, CfaPattern cfa, long distance) {
-        CfaPattern place = CfaPattern.of(row.ruleExpression(register), true);
+        CfaPattern place = CfaPattern.of(row.ruleExpression(register));
         return cfa.form() == CfaPattern.Form.DEREFERENCED
                 && cfa.addend() == 0
                 && place != null
@@ -171,24 +152,24 @@ final class CfiRuleEncoder {
 
     /** Fills {@link #saved}; whether it says all that the row says of registers other than RIP, RSP and RBP. */
     private boolean encodeSaved(CallFrameInterpreter row) {
-        int specified = row.specifiedRegisters();
-        boolean complete = (specified & CALLER_SAVED) == 0;
+        boolean complete = (row.specifiedRegisters() & CALLER_SAVED) == 0;
         long word = SavedRegisters.SAME;
-        if ((specified & CALLEE_SAVED) != 0) {
-            for (int index = 0; index < SAVED_KINDS; index++) {
-                int register = SavedRegisters.register(index);
-                switch (row.ruleKind(register)) {
-                    case CallFrameInterpreter.UNSPECIFIED, CallFrameInterpreter.SAME_VALUE -> {
-                        // The word says so from the beginning.
-                    }
-                    case CallFrameInterpreter.UNDEFINED -> word = SavedRegisters.withUndefined(word, index);
-                    case CallFrameInterpreter.OFFSET -> {
-                        long offset = row.ruleOperand(register);
-                        complete &= SavedRegisters.fits(offset);
-                        word = SavedRegisters.fits(offset) ? SavedRegisters.withSlot(word, index, offset) : word;
-                    }
-                    default -> complete = false;
+        for (int index = 0; index < SavedRegisters.COUNT; index++) {
+            int register = SavedRegisters.register(index);
+            switch (row.ruleKind(register)) {
+                case CallFrameInterpreter.UNSPECIFIED, CallFrameInterpreter.SAME_VALUE -> {
+                    // The word says so from the beginning.
                 }
+                case CallFrameInterpreter.UNDEFINED -> word = SavedRegisters.withUndefined(word, index);
+                case CallFrameInterpreter.OFFSET -> {
+                    long offset = row.ruleOperand(register);
+                    if (SavedRegisters.fits(offset)) {
+                        word = SavedRegisters.withSlot(word, index, offset);
+                    } else {
+                        complete = false;
+                    }
+                }
+                default -> complete = false;
             }
         }
         saved = word;
