@@ -109,7 +109,7 @@ class StepsByRowTest {
                 "1003037c0006 | rip=a000 rsp=70000008 rbx=?", // what R12 points to was not recorded
                 "1003057c00063022 | rip=a000 rsp=70000008 rbx=?",
                 "1603057c00063022 | rip=a000 rsp=70000008 rbx=?",
-                "1003027c00 | rip=a000 rsp=70000008", // lies below RSP: popped
+                "1003027c00 | rip=a000 rsp=70000008 rbx=?", // at 10c: too far below RSP to have been popped
                 "10030122 | rip=a000 rsp=70000008 rbx=?", // plus, of one operand only
                 "9102 | rip=a000 rsp=70000008", // XMM0
                 "140702 | rip=a000 rsp=6ffffff8", // RSP is not the CFA
@@ -162,8 +162,8 @@ class StepsByRowTest {
 
     @Test
     void returnAddressColumns() {
-        // Column 3 is the return address, and nothing is said of RBX itself.
-        assertEquals("rip=a000 rsp=70000008", byRow(new HandMadeEntry("8301", -8, 3, false)));
+        // Column 3 is the return address, and RBX: what is restored is both.
+        assertEquals("rip=a000 rsp=70000008 rbx=a000", byRow(new HandMadeEntry("8301", -8, 3, false)));
         // -8 is no multiple of 3: the CIE says nothing of RIP, and so no row does.
         assertEquals("BAD_UNWIND_INFO", byRow(new HandMadeEntry("00", -3, 16, false)));
     }
