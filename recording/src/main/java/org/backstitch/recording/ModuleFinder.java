@@ -43,7 +43,19 @@ final class ModuleFinder {
     private final TreeSet<String> missing = new TreeSet<>();
     private final TreeMap<String, String> unusable = new TreeMap<>();
 
-    private record FileKey(String path, String buildId) {}
+    private record FileKey(String path, String buildId) {
+        // Written out, as in MappedRange.
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof FileKey that && path.equals(that.path) && buildId.equals(that.buildId);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * path.hashCode() + buildId.hashCode();
+        }
+    }
 
     private record Found(@Nullable ElfModule module) {}
 

@@ -37,14 +37,30 @@ final class ProcessHistory {
             }
         }
 
+        /** Nothing counts that was before it. */
+        sealed interface Beginning extends Change {
+            /** What is mapped right after it. */
+            AddressSpace space();
+        }
+
         /** A new program: all is gone. */
-        record Exec() implements Change {}
+        record Exec() implements Beginning {
+            @Override
+            public AddressSpace space() {
+                return AddressSpace.EMPTY;
+            }
+        }
 
         /** The process began as a copy of another, as that was after {@code version} changes. */
-        record Copy(ProcessHistory parent, int version) implements Change {}
+        record Copy(ProcessHistory parent, int version) implements Beginning {
+            @Override
+            public AddressSpace space() {
+                return parent.version(version);
+            }
+        }
 
         /** The same, where the copies of copies would go too deep. */
-        record Fixed(AddressSpace space) implements Change {}
+        record Fixed(AddressSpace space) implements Beginning {}
     }
 
     /** The address space after {@code version} changes. */
@@ -132,14 +148,13 @@ final class ProcessHistory {
     Program program(long time, long offset) {
         boolean complete = false;
         for (int i = versionAt(time, offset) - 1; i >= 0; i--) {
-            switch (changes.get(i)) {
-                case Change.Exec() -> {
-                    return complete ? Program.REPLACED : Program.BEING_REPLACED;
-                }
-                case Change.Map map -> complete |= map.range.path().equals(ModuleFinder.VDSO);
-                case Change.Copy _, Change.Fixed _ -> {
-                    return Program.FIRST;
-                }
+            Change change = changes.get(i);
+            if (change instanceof Change.Map map) {
+                complete |= map.range.path().equals(ModuleFinder.VDSO);
+            } else if (change instanceof Change.Exec) {
+                return complete ? Program.REPLACED : Program.BEING_REPLACED;
+            } else {
+                return Program.FIRST;
             }
         }
         return Program.FIRST;
@@ -176,20 +191,11 @@ final class ProcessHistory {
         }
         List<Mapping> mapped = new ArrayList<>();
         for (Change change : changes.subList(from, version)) {
-            switch (change) {
-                case Change.Map map -> mapped.add(map.mapping(modules));
-                case Change.Exec() -> {
-                    mapped.clear();
-                    space = AddressSpace.EMPTY;
-                }
-                case Change.Copy(ProcessHistory parent, int parentVersion) -> {
-                    mapped.clear();
-                    space = parent.version(parentVersion);
-                }
-                case Change.Fixed(AddressSpace inherited) -> {
-                    mapped.clear();
-                    space = inherited;
-                }
+            if (change instanceof Change.Map map) {
+                mapped.add(map.mapping(modules));
+            } else if (change instanceof Change.Beginning first) {
+                mapped.clear();
+                space = first.space();
             }
         }
         space = space.with(mapped);

@@ -114,49 +114,43 @@ final class SystemHistory {
 
     private void apply(PerfRecord record, long time) {
         long offset = record.header().offset();
-        switch (record) {
-            case PerfRecord.Mmap map -> {
-                MappedRange range = new MappedRange(
-                        map.address(), map.length(), map.fileOffset(), !map.isData(), map.fileName(), "");
-                map(map.pid(), record.header().cpuMode(), time, offset, range);
+        // A chain of questions: to link a switch over types takes milliseconds in a virtual machine that has just
+        // started.
+        if (record instanceof PerfRecord.Mmap map) {
+            MappedRange range =
+                    new MappedRange(map.address(), map.length(), map.fileOffset(), !map.isData(), map.fileName(), "");
+            map(map.pid(), record.header().cpuMode(), time, offset, range);
+        } else if (record instanceof PerfRecord.Mmap2 map) {
+            boolean executable = (map.protection() & PROT_EXEC) != 0 || map.protection() == 0 && !map.isData();
+            String buildId = map.file() instanceof PerfRecord.MappedFile.BuildId(String hex) ? hex : "";
+            MappedRange range =
+                    new MappedRange(map.address(), map.length(), map.fileOffset(), executable, map.fileName(), buildId);
+            map(map.pid(), record.header().cpuMode(), time, offset, range);
+        } else if (record instanceof PerfRecord.Comm comm) {
+            thread(comm.tid()).name(time, offset, comm.comm());
+            if (comm.isExec()) {
+                process(comm.pid()).exec(time, offset);
+                events.exec(comm.pid(), time, offset);
             }
-            case PerfRecord.Mmap2 map -> {
-                boolean executable = (map.protection() & PROT_EXEC) != 0 || map.protection() == 0 && !map.isData();
-                String buildId = map.file() instanceof PerfRecord.MappedFile.BuildId(String hex) ? hex : "";
-                MappedRange range = new MappedRange(
-                        map.address(), map.length(), map.fileOffset(), executable, map.fileName(), buildId);
-                map(map.pid(), record.header().cpuMode(), time, offset, range);
+        } else if (record instanceof PerfRecord.Fork fork) {
+            fork(fork, time, offset);
+            events.fork(fork.tid(), time, offset);
+        } else if (record instanceof PerfRecord.Exit exit) {
+            events.exit(exit.tid(), time, offset);
+        } else if (record instanceof PerfRecord.Ksymbol symbol) {
+            if (!symbol.isUnregister()) {
+                kernel.symbol(symbol.address(), Integer.toUnsignedLong(symbol.length()), symbol.name());
             }
-            case PerfRecord.Comm comm -> {
-                thread(comm.tid()).name(time, offset, comm.comm());
-                if (comm.isExec()) {
-                    process(comm.pid()).exec(time, offset);
-                    events.exec(comm.pid(), time, offset);
-                }
-            }
-            case PerfRecord.Fork fork -> {
-                fork(fork, time, offset);
-                events.fork(fork.tid(), time, offset);
-            }
-            case PerfRecord.Exit exit -> events.exit(exit.tid(), time, offset);
-            case PerfRecord.Ksymbol symbol -> {
-                if (!symbol.isUnregister()) {
-                    kernel.symbol(symbol.address(), Integer.toUnsignedLong(symbol.length()), symbol.name());
-                }
-            }
-            case PerfRecord.Lost lost -> {
-                lostRecords += lost.lost();
-                events.lost(time);
-            }
-            case PerfRecord.LostSamples lost -> lostRecords += lost.lost();
-            case PerfRecord.CallchainDeferred chain -> {
-                int pid = chain.sampleId().pid();
-                events.record(pid, chain.sampleId().tid(), chain.cookie(), timed ? time : 0, offset);
-            }
-            default -> {
-                // Nothing that unwinding or naming needs.
-            }
+        } else if (record instanceof PerfRecord.Lost lost) {
+            lostRecords += lost.lost();
+            events.lost(time);
+        } else if (record instanceof PerfRecord.LostSamples lost) {
+            lostRecords += lost.lost();
+        } else if (record instanceof PerfRecord.CallchainDeferred chain) {
+            int pid = chain.sampleId().pid();
+            events.record(pid, chain.sampleId().tid(), chain.cookie(), timed ? time : 0, offset);
         }
+        // Of the others, unwinding and naming need nothing.
     }
 
     private void map(int pid, int cpuMode, long time, long offset, MappedRange range) {

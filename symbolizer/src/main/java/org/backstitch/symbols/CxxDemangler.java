@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -26,12 +27,34 @@ final class CxxDemangler {
 
     private static final long STACK_BASE = 1 << 20;
 
+    /**
+     * Both functions by one signature, with integers for pointers, which the calling convention passes alike (System V ABI for x86-64
+     * §3.2.3); arguments that a function does not have it does not look for, and what {@code free} returns is nobody's. To link a call costs
+     * milliseconds for each signature, and for each argument that is a segment.
+     */
+    private static final FunctionDescriptor SIGNATURE = FunctionDescriptor.of(
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG);
+
     private final MethodHandle demangle;
     private final MethodHandle free;
+
+    /** All memory, to read what a pointer points to. */
+    private final MemorySegment everything = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+    /** For short names, one at a time; a name in UTF-8 has at most three bytes a character. */
+    private final MemorySegment scratch = Arena.global().allocate(room(SHORT_NAME));
 
     private CxxDemangler(MethodHandle demangle, MethodHandle free) {
         this.demangle = demangle;
         this.free = free;
+    }
+
+    private static long room(int characters) {
+        return Integer.BYTES + 3L * characters + 1;
     }
 
     /** The runtime's demangler; empty where there is none, or native access is denied. */
@@ -44,17 +67,8 @@ final class CxxDemangler {
             if (demangle.isEmpty() || free.isEmpty()) {
                 return Optional.empty();
             }
-            // char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status)
             return Optional.of(new CxxDemangler(
-                    linker.downcallHandle(
-                            demangle.get(),
-                            FunctionDescriptor.of(
-                                    ValueLayout.ADDRESS,
-                                    ValueLayout.ADDRESS,
-                                    ValueLayout.ADDRESS,
-                                    ValueLayout.ADDRESS,
-                                    ValueLayout.ADDRESS)),
-                    linker.downcallHandle(free.get(), FunctionDescriptor.ofVoid(ValueLayout.ADDRESS))));
+                    linker.downcallHandle(demangle.get(), SIGNATURE), linker.downcallHandle(free.get(), SIGNATURE)));
         } catch (IllegalArgumentException | IllegalCallerException | UnsupportedOperationException e) {
             // No such library; native access denied; a JVM without a linker. The caller says that C++ names stay
             // mangled.
@@ -68,11 +82,17 @@ final class CxxDemangler {
             return Optional.empty();
         }
         if (name.length() <= SHORT_NAME) {
-            return call(name);
+            synchronized (scratch) {
+                return call(name, scratch);
+            }
         }
         AtomicReference<Optional<String>> result = new AtomicReference<>(Optional.empty());
-        Thread thread = new Thread(
-                null, () -> result.set(call(name)), "demangler", STACK_BASE + name.length() * STACK_PER_CHARACTER);
+        Runnable task = () -> {
+            try (Arena arena = Arena.ofConfined()) {
+                result.set(call(name, arena.allocate(room(name.length()))));
+            }
+        };
+        Thread thread = new Thread(null, task, "demangler", STACK_BASE + name.length() * STACK_PER_CHARACTER);
         thread.setDaemon(true);
         thread.start();
         boolean interrupted = false;
@@ -90,18 +110,25 @@ final class CxxDemangler {
         return result.get();
     }
 
-    private Optional<String> call(String name) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment status = arena.allocate(ValueLayout.JAVA_INT);
-            MemorySegment result = (MemorySegment)
-                    demangle.invokeExact(arena.allocateFrom(name), MemorySegment.NULL, MemorySegment.NULL, status);
-            if (result.equals(MemorySegment.NULL)) {
+    /**
+     * Calls {@code char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status)}.
+     *
+     * @param memory room for the status and the name
+     */
+    private Optional<String> call(String name, MemorySegment memory) {
+        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+        MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, Integer.BYTES, bytes.length);
+        memory.set(ValueLayout.JAVA_BYTE, Integer.BYTES + (long) bytes.length, (byte) 0);
+        try {
+            long status = memory.address();
+            long result = (long) demangle.invokeExact(status + Integer.BYTES, 0L, 0L, status);
+            if (result == 0) {
                 return Optional.empty();
             }
             try {
-                return Optional.of(result.reinterpret(Long.MAX_VALUE).getString(0));
+                return Optional.of(everything.getString(result));
             } finally {
-                free.invokeExact(result);
+                long _ = (long) free.invokeExact(result, 0L, 0L, 0L);
             }
         } catch (Error | RuntimeException e) {
             throw e;

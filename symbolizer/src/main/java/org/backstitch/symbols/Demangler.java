@@ -1,6 +1,7 @@
 package org.backstitch.symbols;
 
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns the names that compilers give to functions into those that their authors gave them: C++ (Itanium ABI) through the C++ runtime
@@ -12,10 +13,13 @@ public final class Demangler {
     private static final String PLT_SUFFIX = "@plt";
     private static final String CLONE_SUFFIX_START = ".";
 
-    private final Optional<CxxDemangler> cxx;
+    private @Nullable CxxDemangler cxx;
 
-    private Demangler(Optional<CxxDemangler> cxx) {
-        this.cxx = cxx;
+    /** Whether {@link #cxx} is what it will be. It is opened when the first name wants it: to link it takes milliseconds. */
+    private boolean isCxxSettled;
+
+    private Demangler(boolean withCxx) {
+        isCxxSettled = !withCxx;
     }
 
     /**
@@ -23,17 +27,30 @@ public final class Demangler {
      * module native access ({@code --enable-native-access}). Else C++ names stay mangled.
      */
     public static Demangler create() {
-        return new Demangler(CxxDemangler.open());
+        return new Demangler(true);
     }
 
     /** A demangler for Rust only, which calls no native code. */
     public static Demangler withoutCxx() {
-        return new Demangler(Optional.empty());
+        return new Demangler(false);
     }
 
     /** Whether C++ names are demangled. */
     public boolean isCxxAvailable() {
-        return cxx.isPresent();
+        return cxx() != null;
+    }
+
+    private synchronized @Nullable CxxDemangler cxx() {
+        if (!isCxxSettled) {
+            cxx = CxxDemangler.open().orElse(null);
+            isCxxSettled = true;
+        }
+        return cxx;
+    }
+
+    private String demangleCxx(String name) {
+        CxxDemangler demangler = cxx();
+        return demangler == null ? name : demangler.demangle(name).orElse(name);
     }
 
     /**
@@ -52,14 +69,11 @@ public final class Demangler {
         }
         return switch (name.charAt(1)) {
             case 'R' -> RustV0Demangler.demangle(name).orElse(name);
-            case 'Z' ->
-                RustLegacyDemangler.demangle(name)
-                        .or(() -> cxx.flatMap(demangler -> demangler.demangle(name)))
-                        .orElse(name);
-            case 'G' ->
-                name.startsWith("_GLOBAL_")
-                        ? cxx.flatMap(demangler -> demangler.demangle(name)).orElse(name)
-                        : name;
+            case 'Z' -> {
+                Optional<String> rust = RustLegacyDemangler.demangle(name);
+                yield rust.isPresent() ? rust.get() : demangleCxx(name);
+            }
+            case 'G' -> name.startsWith("_GLOBAL_") ? demangleCxx(name) : name;
             default -> name;
         };
     }

@@ -2,7 +2,6 @@ package org.backstitch.symbols;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -210,13 +209,21 @@ final class PltStubs {
                 }
             }
             List<Entry> entries = new ArrayList<>();
-            tables.forEach(table -> collect(table, entries));
-            byAddress = entries.toArray(Entry[]::new);
-            // Flipping the sign bit turns the order of unsigned numbers into that of signed ones.
-            Arrays.sort(byAddress, Comparator.comparingLong(entry -> entry.address() ^ Long.MIN_VALUE));
-            addresses = Arrays.stream(byAddress)
-                    .mapToLong(entry -> entry.address() ^ Long.MIN_VALUE)
-                    .toArray();
+            for (ElfRelocations table : tables) {
+                collect(table, entries);
+            }
+            long[] unsorted = new long[entries.size()];
+            for (int i = 0; i < unsorted.length; i++) {
+                unsorted[i] = entries.get(i).address();
+            }
+            int[] order = UnsignedSort.order(unsorted);
+            byAddress = new Entry[order.length];
+            addresses = new long[order.length];
+            for (int i = 0; i < order.length; i++) {
+                byAddress[i] = entries.get(order[i]);
+                // Flipping the sign bit turns the order of unsigned numbers into that of signed ones.
+                addresses[i] = unsorted[order[i]] ^ Long.MIN_VALUE;
+            }
         }
 
         private static boolean isLazyTable(ElfSection section) {

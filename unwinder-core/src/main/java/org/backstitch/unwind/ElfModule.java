@@ -153,9 +153,8 @@ public final class ElfModule {
      * has.
      */
     public boolean holdsCodeBefore(long vaddr) {
-        return elf.bytesAt(vaddr - Long.BYTES, Long.BYTES)
-                .map(before -> before.i64(0) != 0)
-                .orElse(false);
+        Bytes before = elf.bytesAt(vaddr - Long.BYTES, Long.BYTES).orElse(null);
+        return before != null && before.i64(0) != 0;
     }
 
     private boolean isSignalReturn(long vaddr) {
@@ -164,9 +163,8 @@ public final class ElfModule {
 
     /** Whether the bytes before a vaddr are a {@code syscall} instruction. Where the file does not hold them, nothing is proved. */
     public boolean followsSystemCall(long vaddr) {
-        return elf.bytesAt(vaddr - 2, 2)
-                .map(before -> before.u16(0) == CallSites.SYSTEM_CALL)
-                .orElse(false);
+        Bytes before = elf.bytesAt(vaddr - 2, 2).orElse(null);
+        return before != null && before.u16(0) == CallSites.SYSTEM_CALL;
     }
 
     @Override

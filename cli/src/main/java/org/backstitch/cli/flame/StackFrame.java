@@ -1,5 +1,6 @@
 package org.backstitch.cli.flame;
 
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,22 @@ public record StackFrame(@Nullable String name, String dso, Kind kind) {
         USER,
         /** Code in kernel mode. */
         KERNEL
+    }
+
+    // Written out: to link the methods that a record has by itself takes milliseconds in a virtual machine that has
+    // just started.
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof StackFrame that
+                && kind == that.kind
+                && dso.equals(that.dso)
+                && Objects.equals(name, that.name);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * (31 * Objects.hashCode(name) + dso.hashCode()) + kind.hashCode();
     }
 
     /** The process called {@code comm}, as the outermost frame of its stacks. */

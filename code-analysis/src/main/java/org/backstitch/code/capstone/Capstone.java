@@ -3,7 +3,6 @@ package org.backstitch.code.capstone;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.List;
 import org.backstitch.bytes.Bytes;
 
@@ -20,21 +19,27 @@ public final class Capstone implements AutoCloseable {
     private static final long ON = 3;
     private static final int OK = 0;
 
-    /** More instructions than any release knows; the loop over their names ends at the first that has none. */
-    private static final int MOST_OPERATIONS = 1 << 14;
+    /** Where in {@link #cells} each is. */
+    private static final long CODE = 0;
+
+    private static final long SIZE = Long.BYTES;
+    private static final long ADDRESS = 2 * Long.BYTES;
 
     private final Arena arena;
     private final Library library;
     private final int version;
     private final MemorySegment handleCell;
     private final long handle;
-    private final MemorySegment codeCell;
-    private final MemorySegment sizeCell;
-    private final MemorySegment addressCell;
-    private final MemorySegment structure;
+
+    /** What {@code cs_disasm_iter} moves on: the code's address, how much of it is left, and the address that it is to be shown at. */
+    private final MemorySegment cells;
+
+    private final long cellsAddress;
+    private final long structure;
     private final Instruction instruction;
 
-    /** Keeps the memory that {@link #codeCell} points into from being freed under the disassembler. */
+    /** Keeps the memory that {@link #cells} points into from being freed under the disassembler. */
+    @SuppressWarnings("UnusedVariable") // that it is held is what counts
     private MemorySegment code = MemorySegment.NULL;
 
     private Capstone(Arena arena, List<String> names) {
@@ -47,14 +52,14 @@ public final class Capstone implements AutoCloseable {
                     + " is installed, but only releases 4 and 5 are supported: " + Library.INSTALL);
         }
         handleCell = arena.allocate(ValueLayout.JAVA_LONG);
-        codeCell = arena.allocate(ValueLayout.ADDRESS);
-        sizeCell = arena.allocate(ValueLayout.JAVA_LONG);
-        addressCell = arena.allocate(ValueLayout.JAVA_LONG);
-        check(library.open(ARCHITECTURE_X86, MODE_64, handleCell), "cs_open");
+        cells = arena.allocate(ValueLayout.JAVA_LONG, 3);
+        cellsAddress = cells.address();
+        check(library.open(ARCHITECTURE_X86, MODE_64, handleCell.address()), "cs_open");
         handle = handleCell.get(ValueLayout.JAVA_LONG, 0);
         check(library.option(handle, OPTION_DETAIL, ON), "cs_option");
         structure = library.malloc(handle);
-        instruction = new Instruction(structure, layout, new Registers(library, handle), operations());
+        instruction =
+                new Instruction(structure, layout, new Registers(library, handle), new Operations(library, handle));
     }
 
     /**
@@ -90,16 +95,6 @@ public final class Capstone implements AutoCloseable {
         }
     }
 
-    private Operation[] operations() {
-        List<Operation> operations = new ArrayList<>();
-        String name = "";
-        while (name != null && operations.size() < MOST_OPERATIONS) {
-            operations.add(Operation.of(name));
-            name = library.instructionName(handle, operations.size());
-        }
-        return operations.toArray(Operation[]::new);
-    }
-
     /** The release's first number: 4 or 5. */
     public int major() {
         return version >>> 8;
@@ -122,9 +117,9 @@ public final class Capstone implements AutoCloseable {
             throw new IllegalArgumentException("code must lie in native memory");
         }
         this.code = code;
-        codeCell.set(ValueLayout.ADDRESS, 0, code);
-        sizeCell.set(ValueLayout.JAVA_LONG, 0, code.byteSize());
-        addressCell.set(ValueLayout.JAVA_LONG, 0, address);
+        cells.set(ValueLayout.JAVA_LONG, CODE, code.address());
+        cells.set(ValueLayout.JAVA_LONG, SIZE, code.byteSize());
+        cells.set(ValueLayout.JAVA_LONG, ADDRESS, address);
     }
 
     /**
@@ -133,12 +128,14 @@ public final class Capstone implements AutoCloseable {
      * @return false at the end of the code, and at bytes that are no instruction to Capstone: {@link #position} is then there
      */
     public boolean next() {
-        return code.byteSize() != 0 && library.disassemble(handle, codeCell, sizeCell, addressCell, structure);
+        return cells.get(ValueLayout.JAVA_LONG, SIZE) != 0
+                && library.disassemble(
+                        handle, cellsAddress + CODE, cellsAddress + SIZE, cellsAddress + ADDRESS, structure);
     }
 
     /** The address of the byte after the instruction that was decoded last. */
     public long position() {
-        return addressCell.get(ValueLayout.JAVA_LONG, 0);
+        return cells.get(ValueLayout.JAVA_LONG, ADDRESS);
     }
 
     /** The instruction that {@link #next} decoded last. The object is always the same one. */
@@ -160,7 +157,7 @@ public final class Capstone implements AutoCloseable {
     public void close() {
         if (arena.scope().isAlive()) {
             library.free(structure, 1);
-            check(library.close(handleCell), "cs_close");
+            check(library.close(handleCell.address()), "cs_close");
             arena.close();
         }
     }

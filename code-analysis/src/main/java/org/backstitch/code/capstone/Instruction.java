@@ -43,12 +43,13 @@ public final class Instruction {
     private final MemorySegment detail;
     private final Layout layout;
     private final Registers registers;
-    private final Operation[] operations;
+    private final Operations operations;
     private final long operands;
 
-    Instruction(MemorySegment structure, Layout layout, Registers registers, Operation[] operations) {
-        this.structure = structure.reinterpret(layout.instructionSize());
-        this.detail = this.structure.get(ValueLayout.ADDRESS, layout.detail()).reinterpret(layout.detailSize());
+    Instruction(long structure, Layout layout, Registers registers, Operations operations) {
+        this.structure = MemorySegment.ofAddress(structure).reinterpret(layout.instructionSize());
+        this.detail = MemorySegment.ofAddress(this.structure.get(ValueLayout.JAVA_LONG, layout.detail()))
+                .reinterpret(layout.detailSize());
         this.layout = layout;
         this.registers = registers;
         this.operations = operations;
@@ -65,7 +66,7 @@ public final class Instruction {
 
     /** What kind of instruction it is. */
     public Operation operation() {
-        return operations[id()];
+        return operations.of(id());
     }
 
     /** Capstone's own number for the kind of instruction; differs from release to release. */

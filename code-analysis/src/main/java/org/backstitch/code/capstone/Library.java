@@ -1,6 +1,5 @@
 package org.backstitch.code.capstone;
 
-import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -23,22 +22,20 @@ final class Library {
 
     static final String INSTALL = "install it with `apt-get install libcapstone5` (or libcapstone4)";
 
-    private static final AddressLayout POINTER = ValueLayout.ADDRESS;
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-    private static final ValueLayout.OfLong SIZE = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
-    private static final MethodHandle VERSION = handle(FunctionDescriptor.of(INT, POINTER, POINTER));
-    private static final MethodHandle OPEN = handle(FunctionDescriptor.of(INT, INT, INT, POINTER));
-    private static final MethodHandle CLOSE = handle(FunctionDescriptor.of(INT, POINTER));
-    private static final MethodHandle OPTION = handle(FunctionDescriptor.of(INT, SIZE, INT, SIZE));
-    private static final MethodHandle MALLOC = handle(FunctionDescriptor.of(POINTER, SIZE));
-    private static final MethodHandle FREE = handle(FunctionDescriptor.ofVoid(POINTER, SIZE));
-    private static final MethodHandle NAME = handle(FunctionDescriptor.of(POINTER, SIZE, INT));
+    /**
+     * All functions but one are called by one signature, with words for integers and pointers, which the calling convention passes alike
+     * (System V ABI for x86-64 §3.2.3): arguments that a function does not have it does not look for, and of what comes back only as much
+     * counts as the function returns. To link a call costs milliseconds for each signature, and walks may ask a single question.
+     */
+    private static final MethodHandle CALL =
+            Linker.nativeLinker().downcallHandle(FunctionDescriptor.of(WORD, WORD, WORD, WORD, WORD));
 
     /** A call of a microsecond that neither blocks nor calls back: it need not leave the thread's Java state. */
     private static final MethodHandle DISASM_ITER = Linker.nativeLinker()
             .downcallHandle(
-                    FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, SIZE, POINTER, POINTER, POINTER, POINTER),
+                    FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, WORD, WORD, WORD, WORD, WORD),
                     Linker.Option.critical(false));
 
     /** The longest name of an instruction or register that is read, in bytes; Capstone's are shorter than 32. */
@@ -66,10 +63,6 @@ final class Library {
         regName = lookup.findOrThrow("cs_reg_name");
     }
 
-    private static MethodHandle handle(FunctionDescriptor descriptor) {
-        return Linker.nativeLinker().downcallHandle(descriptor);
-    }
-
     /**
      * Loads the first library of {@code names} that there is; it stays loaded as long as {@code arena} lives.
      *
@@ -88,63 +81,59 @@ final class Library {
         throw new CapstoneUnavailableException("Capstone (" + String.join(", ", names) + ") not found: " + INSTALL);
     }
 
+    private static long call(MemorySegment function, long first, long second, long third) {
+        try {
+            return (long) CALL.invokeExact(function, first, second, third, 0L);
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
+    }
+
     /** {@code cs_version}: major in the upper, minor in the lower byte. */
     int version() {
-        try {
-            return (int) VERSION.invokeExact(version, MemorySegment.NULL, MemorySegment.NULL);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return (int) call(version, 0, 0, 0);
     }
 
-    /** {@code cs_open}; returns {@code cs_err}. */
-    int open(int architecture, int mode, MemorySegment handle) {
-        try {
-            return (int) OPEN.invokeExact(open, architecture, mode, handle);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+    /**
+     * {@code cs_open}; returns {@code cs_err}.
+     *
+     * @param handle the address of the handle's cell
+     */
+    int open(int architecture, int mode, long handle) {
+        return (int) call(open, architecture, mode, handle);
     }
 
-    /** {@code cs_close}; returns {@code cs_err}. */
-    int close(MemorySegment handle) {
-        try {
-            return (int) CLOSE.invokeExact(close, handle);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+    /**
+     * {@code cs_close}; returns {@code cs_err}.
+     *
+     * @param handle the address of the handle's cell
+     */
+    int close(long handle) {
+        return (int) call(close, handle, 0, 0);
     }
 
     /** {@code cs_option}; returns {@code cs_err}. */
     int option(long handle, int type, long value) {
-        try {
-            return (int) OPTION.invokeExact(option, handle, type, value);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        return (int) call(option, handle, type, value);
     }
 
-    /** {@code cs_malloc}. */
-    MemorySegment malloc(long handle) {
-        try {
-            return (MemorySegment) MALLOC.invokeExact(malloc, handle);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+    /** {@code cs_malloc}: the address of what it gives. */
+    long malloc(long handle) {
+        return call(malloc, handle, 0, 0);
     }
 
     /** {@code cs_free}. */
-    void free(MemorySegment instructions, long count) {
-        try {
-            FREE.invokeExact(free, instructions, count);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+    void free(long instructions, long count) {
+        call(free, instructions, count, 0);
     }
 
-    /** {@code cs_disasm_iter}. */
-    boolean disassemble(
-            long handle, MemorySegment code, MemorySegment size, MemorySegment address, MemorySegment instruction) {
+    /**
+     * {@code cs_disasm_iter}.
+     *
+     * @param code the address of the cell that holds the code's address; so are {@code size} and {@code address}
+     * @param instruction what {@code cs_malloc} gave
+     */
+    boolean disassemble(long handle, long code, long size, long address, long instruction) {
         try {
             return (boolean) DISASM_ITER.invokeExact(disasmIter, handle, code, size, address, instruction);
         } catch (Throwable e) {
@@ -164,14 +153,11 @@ final class Library {
         return name(regName, handle, id);
     }
 
-    private static @Nullable String name(MemorySegment function, long handle, int id) {
-        MemorySegment text;
-        try {
-            text = (MemorySegment) NAME.invokeExact(function, handle, id);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
-        return text.address() == 0 ? null : text.reinterpret(LONGEST_NAME).getString(0);
+    private @Nullable String name(MemorySegment function, long handle, int id) {
+        long text = call(function, handle, id, 0);
+        return text == 0
+                ? null
+                : MemorySegment.ofAddress(text).reinterpret(LONGEST_NAME).getString(0);
     }
 
     /** None of the calls throws: whatever comes out of them is an error of the virtual machine, or a fault in this class. */

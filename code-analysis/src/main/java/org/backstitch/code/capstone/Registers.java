@@ -1,34 +1,35 @@
 package org.backstitch.code.capstone;
 
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.backstitch.unwind.machine.X86_64;
+import org.jspecify.annotations.Nullable;
 
 /** What Capstone's register numbers mean, found by name: which general register each is, or is a part of. */
 final class Registers {
     /** For a register that is not a general one. */
     static final int NOT_GENERAL = -1;
 
-    /** More registers than any release knows; the loop over their names ends at the first that has none. */
+    /** More registers than any release knows. */
     private static final int MOST_REGISTERS = 1 << 10;
+
+    /** For a register whose name nobody has asked for yet. */
+    private static final byte NOT_MET = -2;
 
     private static final Map<String, Integer> GENERAL = generalByName();
 
-    private final List<String> names = new ArrayList<>();
-    private final byte[] general;
+    private final Library library;
+    private final long handle;
+    private final @Nullable String[] names = new @Nullable String[MOST_REGISTERS];
+    private final byte[] general = new byte[MOST_REGISTERS];
 
     Registers(Library library, long handle) {
-        String next = "";
-        while (next != null && names.size() < MOST_REGISTERS) {
-            names.add(next);
-            next = library.registerName(handle, names.size());
-        }
-        general = new byte[names.size()];
-        for (int id = 0; id < general.length; id++) {
-            general[id] = (byte) (int) GENERAL.getOrDefault(names.get(id), NOT_GENERAL);
-        }
+        this.library = library;
+        this.handle = handle;
+        Arrays.fill(general, NOT_MET);
     }
 
     /**
@@ -36,12 +37,28 @@ final class Registers {
      * any other.
      */
     int general(int id) {
-        return id >= 0 && id < general.length ? general[id] : NOT_GENERAL;
+        if (id < 0 || id >= MOST_REGISTERS) {
+            return NOT_GENERAL;
+        }
+        int known = general[id];
+        if (known == NOT_MET) {
+            known = GENERAL.getOrDefault(name(id), NOT_GENERAL);
+            general[id] = (byte) known;
+        }
+        return known;
     }
 
     /** The name of register {@code id}; empty for none. */
     String name(int id) {
-        return id >= 0 && id < names.size() ? names.get(id) : "";
+        if (id <= 0 || id >= MOST_REGISTERS) {
+            return "";
+        }
+        String name = names[id];
+        if (name == null) {
+            name = Objects.requireNonNullElse(library.registerName(handle, id), "");
+            names[id] = name;
+        }
+        return name;
     }
 
     private static Map<String, Integer> generalByName() {
