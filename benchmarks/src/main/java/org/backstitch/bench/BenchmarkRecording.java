@@ -49,6 +49,11 @@ record BenchmarkRecording(Path data, RecordingOptions options, List<String> gold
         return new BenchmarkRecording(data, options, goldenBeside(data));
     }
 
+    /** What a recording is called in a table: of {@code DIRECTORY/perf.data} the directory's name, else the file's. */
+    static String shortName(String recording) {
+        return recording.replaceFirst("/perf\\.data$", "").replaceFirst(".*/", "");
+    }
+
     private static List<String> goldenBeside(Path data) throws IOException {
         Path plain = data.resolveSibling("chains.tsv");
         if (Files.exists(plain)) {

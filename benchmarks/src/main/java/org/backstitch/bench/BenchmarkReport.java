@@ -34,7 +34,7 @@ record BenchmarkReport(
         boolean quick,
         MachineState machine,
         Collection<RunResult> suites,
-        List<BenchmarkRun.CommandTime> commands,
+        List<WholeCommands.Time> commands,
         List<Peers.Measured> peers) {
     /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
     private record Line(String subject, String name, double value, String unit) {}
@@ -114,12 +114,17 @@ record BenchmarkReport(
             StringBuilder subject = new StringBuilder();
             for (String key : parameters.getParamsKeys()) {
                 String value = parameters.getParam(key);
-                String shown = key.equals("held") ? "held=" + value : value.replaceFirst(".*/", "");
+                String shown = switch (key) {
+                    case "held" -> "held=" + value;
+                    case "recording" -> BenchmarkRecording.shortName(value);
+                    case "symfs", "vdso" -> ""; // they belong to the recording
+                    default -> value.replaceFirst(".*/", "");
+                };
                 subject.append(subject.isEmpty() || shown.isEmpty() ? "" : " ").append(shown);
             }
             lines.add(line(subject.toString(), name, result));
         }
-        for (BenchmarkRun.CommandTime time : commands) {
+        for (WholeCommands.Time time : commands) {
             lines.add(new Line(time.recording(), time.command(), time.seconds(), "s"));
         }
         return lines;
@@ -190,7 +195,7 @@ record BenchmarkReport(
             }
             json.writeEndObject();
             json.writeArrayFieldStart("commands");
-            for (BenchmarkRun.CommandTime time : commands) {
+            for (WholeCommands.Time time : commands) {
                 json.writeStartObject();
                 json.writeStringField("recording", time.recording());
                 json.writeStringField("command", time.command());

@@ -6,9 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import org.backstitch.fixtures.BundledRecording;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -16,62 +17,112 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
-/**
- * Runs all suites and the whole commands, and writes what they measured: {@code results.json} and {@code results.md}.
- *
- * <p>Usage: [--peers PROGRAMS] [--quick] DIRECTORY COMMAND, where COMMAND is the launcher {@code backstitch} and
- * PROGRAMS the directory of {@link Peers}, which walk the bundled recordings too. Commands are timed in turn with those of
- * {@code perf}, if that is installed.
- */
+/** Runs all suites and the whole commands, and writes what they measured: {@code results.json} and {@code results.md}. */
 final class BenchmarkRun {
+    private static final String USAGE =
+            "usage: [--quick] [--peers PROGRAMS] [--recording PERF_DATA]... [--symfs DIR] [--vdso FILE]"
+                    + " DIRECTORY COMMAND";
+
     private static final int TURNS = 5;
 
     private static final int PEER_PASSES = 40;
 
-    /** Whose rows gimli enumerates: what {@link CompileBenchmark} compiles. */
+    /** Files whose rows gimli enumerates, and {@link CompileBenchmark} compiles. */
     private static final Path ROWS = Path.of("/lib/x86_64-linux-gnu/libc.so.6");
 
-    private BenchmarkRun() {}
+    private boolean quick;
+    private @Nullable Path programs;
+    private final List<String> recordings = new ArrayList<>();
+    private String symfs = "";
+    private String vdso = "";
+    private final Path directory;
+    private final Path backstitch;
 
-    /** What a whole command took, in seconds, the fastest of its turns. */
-    record CommandTime(String recording, String command, double seconds) {}
-
-    public static void main(String[] given) throws IOException, InterruptedException, RunnerException {
-        boolean compared = given.length > 1 && given[0].equals("--peers");
-        String[] arguments = compared ? Arrays.copyOfRange(given, 2, given.length) : given;
-        boolean quick = arguments.length == 3 && arguments[0].equals("--quick");
-        if (arguments.length != (quick ? 3 : 2)) {
-            throw new IllegalArgumentException("usage: [--peers PROGRAMS] [--quick] DIRECTORY COMMAND");
+    private BenchmarkRun(List<String> arguments) {
+        int options = arguments.size() - 2;
+        if (options < 0) {
+            throw new IllegalArgumentException(USAGE);
         }
-        Path directory = Files.createDirectories(Path.of(arguments[quick ? 1 : 0]));
-        Path backstitch = Path.of(arguments[quick ? 2 : 1]).toAbsolutePath();
-        Collection<RunResult> suites = new Runner(suites(quick).build()).run();
-        List<CommandTime> commands = new ArrayList<>();
-        for (String name : quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES) {
-            commands.addAll(commands(name, backstitch, quick ? 1 : TURNS));
-        }
-        List<Peers.Measured> peers = new ArrayList<>();
-        if (compared) {
-            Peers programs = new Peers(Path.of(given[1]), quick ? 1 : PEER_PASSES);
-            for (String name : BundledRecording.NAMES) {
-                peers.addAll(programs.walk(name, BenchmarkRecording.of(name, "", "")));
+        Iterator<String> words = arguments.subList(0, options).iterator();
+        while (words.hasNext()) {
+            String option = words.next();
+            if (option.equals("--quick")) {
+                quick = true;
+            } else if (words.hasNext()) {
+                take(option, words.next());
+            } else {
+                throw new IllegalArgumentException(USAGE);
             }
-            peers.add(programs.rows(ROWS));
         }
-        BenchmarkReport report = new BenchmarkReport(quick, MachineState.now(), suites, commands, peers);
-        report.writeTo(directory);
+        directory = Path.of(arguments.get(options));
+        backstitch = Path.of(arguments.get(options + 1)).toAbsolutePath();
+    }
+
+    private void take(String option, String value) {
+        switch (option) {
+            case "--peers" -> programs = Path.of(value);
+            case "--recording" -> recordings.add(Path.of(value).toAbsolutePath().toString());
+            case "--symfs" -> symfs = Path.of(value).toAbsolutePath().toString();
+            case "--vdso" -> vdso = Path.of(value).toAbsolutePath().toString();
+            default -> throw new IllegalArgumentException(USAGE);
+        }
+    }
+
+    /**
+     * Runs everything.
+     *
+     * @param arguments {@code --quick}; {@code --peers} and the directory of {@link Peers}, which walk the same recordings; recordings beside
+     *     the bundled ones, and the files of the system that they are from; then the directory to write to, and the launcher {@code
+     *     backstitch}
+     */
+    public static void main(String[] arguments) throws IOException, InterruptedException, RunnerException {
+        new BenchmarkRun(Arrays.asList(arguments)).run();
+    }
+
+    private void run() throws IOException, InterruptedException, RunnerException {
+        Files.createDirectories(directory);
+        Collection<RunResult> suites =
+                new Runner(suites(quick, recordings, symfs, vdso).build()).run();
+        List<String> subjects = new ArrayList<>(quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES);
+        subjects.addAll(recordings);
+        List<WholeCommands.Time> times = new ArrayList<>();
+        WholeCommands commands =
+                new WholeCommands(backstitch, programs == null ? directory : programs, quick ? 1 : TURNS);
+        List<Peers.Measured> measured = new ArrayList<>();
+        Peers peers = programs == null ? null : new Peers(programs, quick ? 1 : PEER_PASSES);
+        for (String subject : subjects) {
+            BenchmarkRecording recording = BenchmarkRecording.of(subject, symfs, vdso);
+            String name = BenchmarkRecording.shortName(subject);
+            times.addAll(commands.time(name, recording));
+            if (peers != null) {
+                measured.addAll(peers.walk(name, recording));
+            }
+        }
+        if (peers != null) {
+            measured.add(peers.rows(ROWS));
+        }
+        new BenchmarkReport(quick, MachineState.now(), suites, times, measured).writeTo(directory);
     }
 
     /**
      * All suites.
      *
      * @param quick whether each benchmark runs for a moment only
+     * @param recordings what is measured beside the bundled recordings
+     * @param symfs the files of the system that those are from, and {@code vdso} its vDSO; empty for this system's
      */
-    static ChainedOptionsBuilder suites(boolean quick) {
+    static ChainedOptionsBuilder suites(boolean quick, List<String> recordings, String symfs, String vdso) {
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .include("org\\.backstitch\\.bench\\..*")
                 .shouldFailOnError(true)
                 .jvmArgsAppend("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC");
+        if (!recordings.isEmpty()) {
+            List<String> all = new ArrayList<>(BundledRecording.NAMES);
+            all.addAll(recordings);
+            options.param("recording", all.toArray(String[]::new))
+                    .param("symfs", symfs)
+                    .param("vdso", vdso);
+        }
         if (quick) {
             TimeValue shortest = TimeValue.milliseconds(100);
             options.forks(1)
@@ -81,63 +132,5 @@ final class BenchmarkRun {
                     .param("held", "1000");
         }
         return options;
-    }
-
-    private static List<CommandTime> commands(String name, Path backstitch, int turns)
-            throws IOException, InterruptedException {
-        BundledRecording recording = BundledRecording.unpack(name, Files.createTempDirectory("backstitch-bench"));
-        List<String> fold = new ArrayList<>(List.of(backstitch.toString(), "fold"));
-        Collections.addAll(
-                fold,
-                "--symfs",
-                recording.symfs().toString(),
-                "--vdso",
-                recording.vdso().toString(),
-                recording.data().toString());
-        List<String> perf = List.of(
-                "perf",
-                "script",
-                "--no-inline",
-                "--symfs",
-                recording.symfs().toString(),
-                "-i",
-                recording.data().toString());
-        double ours = Double.POSITIVE_INFINITY;
-        double theirs = Double.POSITIVE_INFINITY;
-        // A perf older than the one that recorded may refuse the file.
-        boolean compared = isInstalled("perf") && Double.isFinite(time(perf));
-        for (int turn = 0; turn < turns; turn++) {
-            ours = Math.min(ours, time(fold));
-            theirs = compared ? Math.min(theirs, time(perf)) : theirs;
-        }
-        if (!Double.isFinite(ours)) {
-            throw new IOException(String.join(" ", fold) + " has failed");
-        }
-        List<CommandTime> times = new ArrayList<>();
-        times.add(new CommandTime(name, "backstitch fold", ours));
-        if (compared) {
-            times.add(new CommandTime(name, "perf script --no-inline", theirs));
-        }
-        return times;
-    }
-
-    private static boolean isInstalled(String program) {
-        for (String directory : System.getenv().getOrDefault("PATH", "").split(":", -1)) {
-            if (Files.isExecutable(Path.of(directory, program))) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** How long a command takes, in seconds; infinity if it fails. */
-    private static double time(List<String> command) throws IOException, InterruptedException {
-        long start = System.nanoTime();
-        int status = new ProcessBuilder(command)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .redirectError(ProcessBuilder.Redirect.DISCARD)
-                .start()
-                .waitFor();
-        return status == 0 ? (System.nanoTime() - start) / 1e9 : Double.POSITIVE_INFINITY;
     }
 }

@@ -3,6 +3,7 @@ package org.backstitch.bench;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -86,9 +87,9 @@ final class RecordedStacks implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             Registers start = registers.get(i);
             StackDump dump = dumps.get(i);
-            MemorySegment segment = dump.segment();
+            ByteBuffer buffer = dump.buffer();
             long base = dump.address();
-            long bias = dump.offset() - base;
+            long bias = dump.bufferOffset() - base;
             long words = Math.max(0, dump.length() - 15);
             long bp = start.get(X86_64.RBP);
             long sp = start.sp();
@@ -97,9 +98,9 @@ final class RecordedStacks implements AutoCloseable {
             while (depth < pcs.length
                     && Long.compareUnsigned(bp - base, words) < 0
                     && Long.compareUnsigned(bp, sp) >= 0) {
-                long pc = segment.get(StackDump.WORD, bp + bias + Long.BYTES);
+                long pc = (long) StackDump.WORDS.get(buffer, (int) (bp + bias) + Long.BYTES);
                 sp = bp + 2 * Long.BYTES;
-                bp = segment.get(StackDump.WORD, bp + bias);
+                bp = (long) StackDump.WORDS.get(buffer, (int) (bp + bias));
                 if (pc == 0) {
                     break;
                 }

@@ -30,7 +30,7 @@ class BenchmarkRunTest {
     @Test
     void everyBenchmarkRunsAndIsReported() throws RunnerException, IOException {
         System.setProperty("jmh.ignoreLock", "true");
-        Collection<RunResult> results = new Runner(BenchmarkRun.suites(true)
+        Collection<RunResult> results = new Runner(BenchmarkRun.suites(true, List.of(), "", "")
                         .forks(0)
                         .verbosity(VerboseMode.SILENT)
                         .build())
@@ -40,8 +40,8 @@ class BenchmarkRunTest {
                 new MachineState(Map.of("java", "25")),
                 results,
                 List.of(
-                        new BenchmarkRun.CommandTime("ls", "backstitch fold", 0.25),
-                        new BenchmarkRun.CommandTime("ls", "perf script", 1)),
+                        new WholeCommands.Time("ls", "backstitch fold", 0.25),
+                        new WholeCommands.Time("ls", "perf script", 1)),
                 List.of(Peers.parse(
                         "deep",
                         "{\"peer\":\"framehop\",\"version\":\"0.13.3\",\"unit\":\"frame\",\"count\":190,\"setup\":4500000,"

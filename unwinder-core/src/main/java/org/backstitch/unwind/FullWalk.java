@@ -9,7 +9,7 @@ import static org.backstitch.unwind.machine.X86_64.RBX;
 import static org.backstitch.unwind.machine.X86_64.RIP;
 import static org.backstitch.unwind.machine.X86_64.RSP;
 
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 
@@ -42,9 +42,9 @@ final class FullWalk {
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();
         Registers registers = steps.frame();
-        MemorySegment segment = stack.segment();
+        ByteBuffer buffer = stack.buffer();
         long stackStart = stack.address();
-        long bytesBias = stack.offset() - stackStart;
+        long bytesBias = stack.bufferOffset() - stackStart;
         long words = Math.max(0, stack.length() - Long.BYTES + 1); // how many addresses a word can be loaded from
         long[] entries = rules.entries();
         long[] texts = space.texts();
@@ -69,7 +69,7 @@ final class FullWalk {
         long textSize = 0;
         long keyBias = 0;
         int place = PreviousStacks.place(rsp, REACH_BITS);
-        lines.load(segment, stack.offset(), Math.min(reached[place] - stackStart, words));
+        lines.load(buffer, stack.bufferOffset(), Math.min(reached[place] - stackStart, words));
 
         while (true) {
             if (frames == room) {
@@ -125,13 +125,13 @@ final class FullWalk {
                     && Long.compareUnsigned(cfa, rsp) > 0
                     && baseKnown) {
                 long slots = returnSlot + bytesBias;
-                pc = segment.get(StackDump.WORD, slots);
-                rbp = restored(segment, slots, PlainRuleCache.rbpDistance(rule), PlainRuleCache.rbpMask(rule), rbp);
-                rbx = restored(segment, slots, saved, 0, rbx);
-                r12 = restored(segment, slots, saved, 1, r12);
-                r13 = restored(segment, slots, saved, 2, r13);
-                r14 = restored(segment, slots, saved, 3, r14);
-                r15 = restored(segment, slots, saved, 4, r15);
+                pc = (long) StackDump.WORDS.get(buffer, (int) slots);
+                rbp = restored(buffer, slots, PlainRuleCache.rbpDistance(rule), PlainRuleCache.rbpMask(rule), rbp);
+                rbx = restored(buffer, slots, saved, 0, rbx);
+                r12 = restored(buffer, slots, saved, 1, r12);
+                r13 = restored(buffer, slots, saved, 2, r13);
+                r14 = restored(buffer, slots, saved, 3, r14);
+                r15 = restored(buffer, slots, saved, 4, r15);
                 knownNow |= FullRuleCache.registers(saved);
                 rsp = cfa;
                 lookupPc = pc - 1;
@@ -173,14 +173,14 @@ final class FullWalk {
         reached[place] = rsp;
     }
 
-    private static long restored(MemorySegment segment, long slots, long saved, int index, long now) {
+    private static long restored(ByteBuffer buffer, long slots, long saved, int index, long now) {
         long distance = FullRuleCache.distance(saved, index);
-        return restored(segment, slots, distance, FullRuleCache.mask(distance), now);
+        return restored(buffer, slots, distance, FullRuleCache.mask(distance), now);
     }
 
     /** What a register is in the caller: the word at a distance below the return address where the mask is set, else what it is now. */
-    private static long restored(MemorySegment segment, long slots, long distance, long mask, long now) {
-        return now ^ (now ^ segment.get(StackDump.WORD, slots - distance)) & mask;
+    private static long restored(ByteBuffer buffer, long slots, long distance, long mask, long now) {
+        return now ^ (now ^ (long) StackDump.WORDS.get(buffer, (int) (slots - distance))) & mask;
     }
 
     /** A miss in the cache: the slot of a key's entry, which is made if the rule fits; -1 if it does not. */

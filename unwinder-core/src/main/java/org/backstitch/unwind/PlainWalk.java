@@ -4,7 +4,7 @@ import static org.backstitch.unwind.machine.X86_64.RBP;
 import static org.backstitch.unwind.machine.X86_64.RIP;
 import static org.backstitch.unwind.machine.X86_64.RSP;
 
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 
@@ -37,9 +37,9 @@ final class PlainWalk {
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();
         Registers registers = steps.frame();
-        MemorySegment segment = stack.segment();
+        ByteBuffer buffer = stack.buffer();
         long stackStart = stack.address();
-        long bytesBias = stack.offset() - stackStart;
+        long bytesBias = stack.bufferOffset() - stackStart;
         long words = Math.max(0, stack.length() - Long.BYTES + 1); // how many addresses a word can be loaded from
         long[] entries = rules.entries();
         long[] texts = space.texts();
@@ -55,10 +55,10 @@ final class PlainWalk {
         long keyBias = 0;
 
         PreviousStack previous = previousStacks.around(sp);
-        long meeting = previous.compare(texts, segment, bytesBias, stackStart, words);
+        long meeting = previous.compare(texts, buffer, bytesBias, stackStart, words);
         long[] found = previous.room(pcs.length);
         int stepMask = 0; // no step from an exact pc is kept: a return address of the same value has another rule
-        lines.load(segment, stack.offset(), Math.min(meeting - stackStart, words));
+        lines.load(buffer, stack.bufferOffset(), Math.min(meeting - stackStart, words));
 
         while (true) {
             if (frames == room) {
@@ -110,8 +110,8 @@ final class PlainWalk {
             if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
                     && Long.compareUnsigned(rbpSlot - stackStart, words) < 0
                     && Long.compareUnsigned(cfa, sp) > 0) {
-                pc = (long) StackDump.WORDS.get(segment, returnSlot + bytesBias);
-                long savedRbp = (long) StackDump.WORDS.get(segment, rbpSlot + bytesBias);
+                pc = (long) StackDump.WORDS.get(buffer, (int) (returnSlot + bytesBias));
+                long savedRbp = (long) StackDump.WORDS.get(buffer, (int) (rbpSlot + bytesBias));
                 bp ^= (bp ^ savedRbp) & PlainRuleCache.rbpMask(rule);
                 sp = cfa;
                 lookupPc = pc - 1;

@@ -1,6 +1,6 @@
 package org.backstitch.unwind;
 
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.backstitch.unwind.machine.StackDump;
 import org.jspecify.annotations.Nullable;
@@ -58,14 +58,14 @@ final class PreviousStack {
      * Compares the words behind the known frames with a stack as it is now, outermost first, until one differs.
      *
      * @param code stands for what code is mapped where: {@link AddressSpace#texts}
-     * @param segment holds the stack's bytes
-     * @param bias what is to be added to an address for its place in the segment
+     * @param stack holds the stack's bytes
+     * @param bias what is to be added to an address for its place in the buffer
      * @param start the address of the first byte
      * @param words from how many addresses a word can be loaded
      * @return the RSP from which on a walk may {@link #join}; {@link #NOWHERE} if there is none
      */
     @SuppressWarnings("ReferenceEquality") // the array stands for the code as an identity
-    long compare(long[] code, MemorySegment segment, long bias, long start, long words) {
+    long compare(long[] code, ByteBuffer stack, long bias, long start, long words) {
         if (code != texts) {
             texts = code;
             knownFrames = 0;
@@ -84,7 +84,7 @@ final class PreviousStack {
             long returnSlot = frames[caller + SP] - Long.BYTES;
             if (step == PlainRuleCache.NOT_PLAIN
                     || Long.compareUnsigned(returnSlot - start, words) >= 0
-                    || (long) StackDump.WORDS.get(segment, returnSlot + bias) != frames[caller + PC]) {
+                    || (long) StackDump.WORDS.get(stack, (int) (returnSlot + bias)) != frames[caller + PC]) {
                 break;
             }
             if (PlainRuleCache.isRbpSaved(step)) {
@@ -92,7 +92,7 @@ final class PreviousStack {
                 if (Long.compareUnsigned(rbpSlot - start, words) >= 0) {
                     break;
                 }
-                long rbp = (long) StackDump.WORDS.get(segment, rbpSlot + bias);
+                long rbp = (long) StackDump.WORDS.get(stack, (int) (rbpSlot + bias));
                 if (rbp != frames[caller + BP]) {
                     if (decides) {
                         break;

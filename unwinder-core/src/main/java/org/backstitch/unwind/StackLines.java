@@ -1,6 +1,6 @@
 package org.backstitch.unwind;
 
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import org.backstitch.unwind.machine.StackDump;
 
 /**
@@ -12,7 +12,7 @@ final class StackLines {
     private static final int LINE = 64;
 
     /** A stack may have large holes, which no frame is read from. */
-    private static final long MAX_LOADED = 8192;
+    private static final int MAX_LOADED = 8192;
 
     /** Keeps the loads from being optimised away. */
     @SuppressWarnings("UnusedVariable") // that it is written is what counts
@@ -21,14 +21,14 @@ final class StackLines {
     /**
      * Loads a word of every line.
      *
-     * @param offset where in the segment the stack starts
+     * @param offset where in the buffer the stack starts
      * @param size how far the walk will go, in bytes; where nothing is known of the stack it is negative, and nothing is loaded
      */
-    void load(MemorySegment segment, long offset, long size) {
+    void load(ByteBuffer stack, int offset, long size) {
         long sum = 0;
-        long end = Math.min(size, MAX_LOADED);
-        for (long i = 0; i < end; i += LINE) {
-            sum += (long) StackDump.WORDS.get(segment, offset + i);
+        int end = Math.clamp(size, 0, MAX_LOADED);
+        for (int i = 0; i < end; i += LINE) {
+            sum += (long) StackDump.WORDS.get(stack, offset + i);
         }
         loaded = sum;
     }
