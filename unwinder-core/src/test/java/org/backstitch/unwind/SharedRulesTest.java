@@ -2,6 +2,7 @@ package org.backstitch.unwind;
 
 import static org.backstitch.unwind.HandMadeStack.USUAL;
 import static org.backstitch.unwind.machine.X86_64.RBP;
+import static org.backstitch.unwind.machine.X86_64.RBX;
 import static org.backstitch.unwind.machine.X86_64.RSP;
 import static org.backstitch.unwind.table.UnwindRule.CALL;
 import static org.backstitch.unwind.table.UnwindRule.END;
@@ -283,6 +284,29 @@ class SharedRulesTest {
                 new HandMadeStack(USUAL - 0x280_0000, 0x20).put(0x08, call).put(0x18, end);
         assertEquals(List.of(TEXT + 0x100, call, end), walk(space, another, TEXT + 0x100));
         assertEquals(List.of(VADDR), rules.asked(), "the one before has made room");
+    }
+
+    /** The first file's address of which the rule is kept in the very first place: of rules that are kept nowhere it is not the rule. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void theFirstPlaceIsLikeAllOthers(boolean all) {
+        chain.recordRegisters(all);
+        long first = SAME_PLACE - NEXT_FILE % SAME_PLACE;
+        AskedRules file = new AskedRules(
+                new Row(VADDR, call(16)),
+                new Row(VADDR + 0x1000, UnwindRule.of(CALL, RBX, 16, RBP_SAME, 0, 0, 0)),
+                new Row(VADDR + 0x2000, call(16)),
+                new Row(VADDR + SAME_PLACE, UnwindRule.of(END)));
+        AddressSpace space = space(file.mapping(file.module(new ModuleRegistry()), TEXT, 2 * SAME_PLACE));
+        long end = TEXT + SAME_PLACE + 1;
+        long place = TEXT + first - VADDR + 1;
+        HandMadeStack stack = stack(USUAL, 16, place, TEXT + 0x11, end);
+        assertEquals(List.of(TEXT, place, TEXT + 0x11, end), walk(space, stack, TEXT));
+        assertEquals(List.of(VADDR, first, VADDR + 0x10, VADDR + SAME_PLACE), file.asked());
+        Registers byRbx = stack.registers(TEXT + 0x1000).set(RBX, USUAL + 0x10);
+        unwinder.unwind(space, byRbx, stack.dump(), chain);
+        assertEquals(3, chain.size());
+        assertEquals(TEXT + 0x11, chain.pc(1));
     }
 
     // ---- Stacks that are seen again ----
