@@ -102,7 +102,7 @@ final class FullWalk {
                     keyBias = texts[text + AddressSpace.TEXT_KEY_BIAS];
                 } else {
                     textSize = 0;
-                    keyBias = lookupPc - PlainRuleCache.NO_KEY;
+                    keyBias = lookupPc; // so that the key is NO_KEY
                 }
             }
             long key = lookupPc - keyBias;

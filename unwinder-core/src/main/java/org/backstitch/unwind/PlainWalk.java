@@ -83,7 +83,7 @@ final class PlainWalk {
                     keyBias = texts[text + AddressSpace.TEXT_KEY_BIAS];
                 } else {
                     textSize = 0;
-                    keyBias = lookupPc - PlainRuleCache.NO_KEY;
+                    keyBias = lookupPc; // so that the key is NO_KEY
                 }
             }
             long key = lookupPc - keyBias;

@@ -109,8 +109,9 @@ final class PreviousStack {
         return meeting();
     }
 
+    /** Where the first frame is, unless it is the outermost: that one is not taken over. */
     private long meeting() {
-        return first < 0 || first >= behind ? NOWHERE : known[first * FRAME + SP];
+        return first + 1 < behind ? known[first * FRAME + SP] : NOWHERE;
     }
 
     /**
@@ -154,7 +155,8 @@ final class PreviousStack {
             rbpDecides = true;
             return 0;
         }
-        int count = Math.min(behind - 1 - first, chain.reserve(frames, behind - 1 - first));
+        int wanted = behind - 1 - first;
+        int count = Math.min(wanted, chain.reserve(frames, wanted));
         if (count == 0 || frames + count > MAX_FRAMES) {
             return 0;
         }

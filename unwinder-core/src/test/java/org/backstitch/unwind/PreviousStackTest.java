@@ -1,172 +1,368 @@
 package org.backstitch.unwind;
 
-import static org.backstitch.unwind.SmallProgram.FUNCTION;
-import static org.backstitch.unwind.SmallProgram.STACK;
-import static org.backstitch.unwind.SmallProgram.TEXT;
+import static org.backstitch.unwind.PreviousStack.BP;
+import static org.backstitch.unwind.PreviousStack.FRAME;
+import static org.backstitch.unwind.PreviousStack.MAX_FRAMES;
+import static org.backstitch.unwind.PreviousStack.NOWHERE;
+import static org.backstitch.unwind.PreviousStack.PC;
+import static org.backstitch.unwind.PreviousStack.SP;
+import static org.backstitch.unwind.PreviousStack.STEP;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Random;
-import net.jqwik.api.Arbitraries;
-import net.jqwik.api.Arbitrary;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.Provide;
-import net.jqwik.api.Tuple;
-import org.backstitch.unwind.machine.Registers;
-import org.backstitch.unwind.machine.StackDump;
+import java.util.Arrays;
 import org.backstitch.unwind.machine.X86_64;
 import org.backstitch.unwind.table.UnwindRule;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** A walker that remembers the stack before, against one that remembers nothing: the chains are the same, whatever has changed. */
+/**
+ * What is known of a stack of eight frames, against the stack as it is when it is seen again: from where on its frames may be taken over,
+ * and what is taken over then.
+ *
+ * <pre>
+ *    frame         RSP     its step                                 its RBP
+ *    0             +00     none that can be kept                    anything
+ *    1             +10     RSP + 16                                 1111
+ *    2             +20     RSP + 32, RBP saved at +30               1111
+ *    3             +40     RSP + 16                                 the word at +30: +60
+ *    4             +50     RBP + 16, RBP saved at +60               +60
+ *    5             +70     RSP + 16                                 the word at +60: 5555
+ *    6             +80     RSP + 32, RBP saved at +90               5555
+ *    7             +a0     the outermost                            the word at +90: 7777
+ * </pre>
+ *
+ * <p>So RBP decides about frames 3 and 4, and about no other.
+ */
 class PreviousStackTest {
-    private static final int WORDS = 96;
+    private static final long STACK = 0x7fff_0000_0000L;
+    private static final long FRAME_POINTER = STACK + 0x60;
+    private static final int LENGTH = 0xa8;
 
-    private static long call(int base, int cfaOffset, int rbpMode, int rbpOffset) {
-        return UnwindRule.of(UnwindRule.CALL, base, cfaOffset, rbpMode, rbpOffset, 0, 0);
+    /** Where the stack's bytes lie in their segment. */
+    private static final int OFFSET = 40;
+
+    private static final long[] CODE = {1, 2, 3, 4};
+
+    private static final int CALL = plain(X86_64.RSP, 16, UnwindRule.RBP_SAME);
+    private static final int SAVES = plain(X86_64.RSP, 32, UnwindRule.RBP_AT_CFA);
+    private static final int BY_RBP = plain(X86_64.RBP, 16, UnwindRule.RBP_AT_CFA);
+
+    private static final long[][] FRAMES = {
+        {pc(0), STACK, 0, PlainRuleCache.NOT_PLAIN},
+        {pc(1), STACK + 0x10, 0x1111, CALL},
+        {pc(2), STACK + 0x20, 0x1111, SAVES},
+        {pc(3), STACK + 0x40, FRAME_POINTER, CALL},
+        {pc(4), STACK + 0x50, FRAME_POINTER, BY_RBP},
+        {pc(5), STACK + 0x70, 0x5555, CALL},
+        {pc(6), STACK + 0x80, 0x5555, SAVES},
+        {pc(7), STACK + 0xa0, 0x7777, PlainRuleCache.OUTERMOST},
+    };
+
+    private final ByteBuffer bytes = ByteBuffer.allocate(OFFSET + LENGTH + 64).order(ByteOrder.LITTLE_ENDIAN);
+    private final PreviousStack previous = new PreviousStack();
+    private final Callchain chain = new Callchain();
+
+    private static int plain(int base, int cfaOffset, int rbpMode) {
+        int rbpOffset = rbpMode == UnwindRule.RBP_AT_CFA ? -16 : 0;
+        return PlainRuleCache.plain(UnwindRule.of(UnwindRule.CALL, base, cfaOffset, rbpMode, rbpOffset, 0, 0));
     }
 
-    @Provide
-    Arbitrary<List<Long>> rules() {
-        Arbitrary<Integer> words = Arbitraries.integers().between(1, 6);
-        Arbitrary<Long> withoutRbp = words.map(n -> call(X86_64.RSP, 8 * n, UnwindRule.RBP_SAME, 0));
-        Arbitrary<Long> savesRbp = words.map(n -> call(X86_64.RSP, 8 * n + 8, UnwindRule.RBP_AT_CFA, -16));
-        Arbitrary<Long> keepsRbp = Arbitraries.of(false, true)
-                .map(saved -> call(X86_64.RBP, 16, saved ? UnwindRule.RBP_AT_CFA : 0, saved ? -16 : 0));
-        Arbitrary<Long> rare = Arbitraries.of(
-                UnwindRule.of(UnwindRule.END),
-                UnwindRule.of(UnwindRule.UNDEFINED),
-                call(X86_64.RSP, 0, UnwindRule.RBP_SAME, 0),
-                UnwindRule.of(UnwindRule.SIGNAL, X86_64.RSP, 16, UnwindRule.RBP_AT_BASE, 8, 0, UnwindRule.EXACT_CALLER),
-                UnwindRule.of(UnwindRule.CALL, X86_64.RBP, 8, UnwindRule.RBP_AT_CFA, -16, 0, UnwindRule.DEREF));
-        return Arbitraries.frequencyOf(
-                        Tuple.of(6, withoutRbp), Tuple.of(6, savesRbp), Tuple.of(6, keepsRbp), Tuple.of(1, rare))
-                .list()
-                .ofSize(12);
+    private static long pc(int frame) {
+        return 0x40_0000 + 0x100L * frame;
     }
 
-    /** A stack that changes from sample to sample as stacks do: mostly at its inner end. */
-    private static final class ChangingStack {
-        private final Random random;
-        private final int functions;
-        private final long[] words = new long[WORDS];
-        private int top = WORDS / 2;
-        private long pc;
-        private long bp;
+    private static long sp(int frame) {
+        return FRAMES[frame][SP];
+    }
 
-        ChangingStack(long seed, int functions) {
-            random = new Random(seed);
-            this.functions = functions;
-            for (int i = 0; i < WORDS; i++) {
-                words[i] = word();
-            }
-            pc = code();
-            bp = STACK + 8L * random.nextInt(WORDS);
+    PreviousStackTest() {
+        for (int frame = 1; frame < FRAMES.length; frame++) {
+            put((int) (sp(frame) - STACK) - 8, pc(frame));
         }
+        put(0x30, FRAME_POINTER);
+        put(0x60, 0x5555);
+        put(0x90, 0x7777);
+        keep(FRAMES);
+        compare(); // the frames are of code that was not seen before: they are forgotten
+        keep(FRAMES);
+    }
 
-        private long code() {
-            return TEXT + random.nextInt(functions * FUNCTION);
+    private void put(int distance, long word) {
+        bytes.putLong(OFFSET + distance, word);
+    }
+
+    private void keep(long[]... frames) {
+        long[] to = previous.room(frames.length);
+        for (int frame = 0; frame < frames.length; frame++) {
+            System.arraycopy(frames[frame], 0, to, frame * FRAME, FRAME);
         }
+        previous.keep(frames.length);
+    }
 
-        /** What may lie on a stack: return addresses, a few of them at the edge of a function; addresses of the stack; anything. */
-        private long word() {
-            return switch (random.nextInt(10)) {
-                case 0, 1, 2, 3, 4 -> TEXT + (long) random.nextInt(functions) * FUNCTION + random.nextInt(3) * 20L;
-                case 5, 6, 7, 8 -> STACK + 8L * random.nextInt(WORDS);
-                default -> random.nextInt(3);
-            };
+    private long compare() {
+        return compare(CODE, 0, LENGTH);
+    }
+
+    /** Compares with a stack of which the bytes from {@code from} to {@code to} were recorded. */
+    private long compare(long[] code, int from, int to) {
+        MemorySegment segment = MemorySegment.ofArray(bytes.array()).asSlice(0, OFFSET + to);
+        return previous.compare(code, segment, OFFSET - STACK, STACK + from, Math.max(0, to - from - 7));
+    }
+
+    /** Comes to a known frame as the first one behind those that the walk has found itself. */
+    private int join(int frame, long bp) {
+        return previous.join(pc(frame), sp(frame), bp, chain, frame);
+    }
+
+    /** The frame that the walk is to go on with. */
+    private long[] outermost() {
+        return new long[] {
+            previous.outermost(PC), previous.outermost(SP), previous.outermost(BP), previous.outermost(STEP)
+        };
+    }
+
+    private static long[] withBp(int frame, long bp) {
+        long[] changed = FRAMES[frame].clone();
+        changed[BP] = bp;
+        return changed;
+    }
+
+    /** One of the frames that will be kept of the walk that is going on. */
+    private long[] kept(int frame) {
+        return Arrays.copyOfRange(previous.room(1), frame * FRAME, frame * FRAME + FRAME);
+    }
+
+    @Test
+    void nothingIsKnownAtFirst() {
+        PreviousStack fresh = new PreviousStack();
+        assertEquals(NOWHERE, fresh.compare(CODE, MemorySegment.ofArray(new byte[64]), -STACK, STACK, 57));
+    }
+
+    @Test
+    void framesOfOtherCodeAreForgotten() {
+        long[] other = CODE.clone();
+        assertEquals(NOWHERE, compare(other, 0, LENGTH));
+        assertEquals(NOWHERE, compare(CODE, 0, LENGTH), "they are not remembered again");
+        keep(FRAMES);
+        assertEquals(sp(1), compare(CODE, 0, LENGTH));
+    }
+
+    @Test
+    void aStackThatIsAsItWas() {
+        assertEquals(sp(1), compare());
+        assertEquals(6, join(1, 0x1111), "all but the outermost, which the walk looks at itself");
+        for (int frame = 1; frame < 7; frame++) {
+            assertEquals(pc(frame), chain.pcs[frame]);
+            assertArrayEquals(FRAMES[frame], kept(frame));
         }
+        assertEquals(0, chain.pcs[7]);
+        assertArrayEquals(FRAMES[7], outermost());
+    }
 
-        void change() {
-            int moved = random.nextInt(9) - 4;
-            top = Math.max(0, Math.min(WORDS - 8, top + moved));
-            for (int i = 0; i < top + random.nextInt(6); i++) {
-                words[i] = word();
-            }
-            if (random.nextInt(4) == 0) {
-                words[random.nextInt(WORDS)] = word();
-            }
-            pc = code();
-            if (random.nextInt(2) == 0) {
-                bp = STACK + 8L * random.nextInt(WORDS);
-            }
-        }
-
-        Registers registers() {
-            return new Registers()
-                    .set(X86_64.RIP, pc)
-                    .set(X86_64.RSP, STACK + 8L * top)
-                    .set(X86_64.RBP, bp);
-        }
-
-        /** The words from the stack pointer on; sometimes not to the end. */
-        StackDump dump() {
-            int count = WORDS - top - (random.nextInt(5) == 0 ? random.nextInt(WORDS - top) : 0);
-            ByteBuffer bytes = ByteBuffer.allocate(8 * count).order(ByteOrder.LITTLE_ENDIAN);
-            for (int i = 0; i < count; i++) {
-                bytes.putLong(words[top + i]);
-            }
-            return new StackDump().set(MemorySegment.ofArray(bytes.array()), 0, STACK + 8L * top, 8L * count);
+    /** The same frames, found behind another number of frames than before. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3, 200})
+    void framesMoveInAndOut(int found) {
+        assertEquals(sp(1), compare());
+        assertEquals(6, previous.join(pc(1), sp(1), 0x1111, chain, found));
+        for (int frame = 1; frame < 7; frame++) {
+            assertEquals(pc(frame), chain.pcs[found - 1 + frame]);
+            assertArrayEquals(FRAMES[frame], kept(found - 1 + frame));
         }
     }
 
-    @Property(tries = 3000)
-    void chainsAreThoseOfAWalkThatRemembersNothing(@ForAll("rules") List<Long> rules, @ForAll long seed) {
-        List<AddressSpace> spaces = new ArrayList<>(List.of(SmallProgram.ofRules(rules, WORDS)));
-        ChangingStack stack = new ChangingStack(seed, rules.size());
-        UserUnwinder remembering = new UserUnwinder();
-        Callchain chain = new Callchain().limit(40);
-        Callchain expected = new Callchain().limit(40);
-        for (int i = 0; i < 30; i++) {
-            AddressSpace space = spaces.getLast();
-            Registers registers = stack.registers();
-            StackDump dump = stack.dump();
-            remembering.unwind(space, registers, dump, chain);
-            new UserUnwinder().unwind(space, registers, dump, expected);
-            assertEquals(expected.toString(), chain.toString(), "sample " + i);
-            stack.change();
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7})
+    void anotherReturnAddress(int frame) {
+        int distance = (int) (sp(frame) - STACK) - 8;
+        put(distance, pc(frame) + 4);
+        assertEquals(frame == 7 ? NOWHERE : sp(frame), compare(), "it may have come there in another way");
+        assertEquals(0, previous.join(pc(frame) + 4, sp(frame), FRAMES[frame][BP], chain, frame));
+        assertEquals(frame >= 6 ? NOWHERE : sp(frame + 1), previous.next());
+        if (frame < 6) {
+            assertEquals(6 - frame, join(frame + 1, FRAMES[frame + 1][BP]));
+            assertArrayEquals(FRAMES[7], outermost());
         }
     }
 
-    /** The frames that stay are taken over: how many is what the walk saves, so that it must not silently become none. */
-    @Property(tries = 1)
-    void framesThatStayAreTakenOver() {
-        AddressSpace space = SmallProgram.ofRules(
-                List.of(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0), UnwindRule.of(UnwindRule.END)), WORDS);
-        long[] words = {1, TEXT + 8, 2, TEXT + 9, 3, TEXT + 10, 4, TEXT + 11, 5, TEXT + FUNCTION + 5, 0, 0};
-        ByteBuffer bytes = ByteBuffer.allocate(8 * words.length).order(ByteOrder.LITTLE_ENDIAN);
-        for (long word : words) {
-            bytes.putLong(word);
+    /** A saved RBP that is another now, by the frame whose RBP it is: it decides about frames 3 and 4. */
+    @ParameterizedTest
+    @CsvSource({"0x30, 3, 3", "0x60, 5, 1", "0x90, 7, 1"})
+    void anotherSavedRbp(String slot, int frame, int from) {
+        put(Integer.decode(slot), 0x9999);
+        assertEquals(sp(from), compare());
+        if (from == frame) {
+            assertEquals(0, join(frame, 0x9999), "the walk goes elsewhere from there");
+            assertEquals(sp(frame + 1), previous.next());
+            return;
         }
-        MemorySegment segment = MemorySegment.ofArray(bytes.array());
-        PreviousStack previous = new PreviousStack();
-        long[] found = previous.room(128);
-        int step = PlainRuleCache.plain(call(X86_64.RSP, 16, UnwindRule.RBP_SAME, 0));
-        for (int i = 0; i <= 5; i++) {
-            int frame = i * PreviousStack.FRAME;
-            found[frame + PreviousStack.PC] = i == 0 ? TEXT + 3 : words[2 * i - 1];
-            found[frame + PreviousStack.SP] = STACK + 16L * i;
-            found[frame + PreviousStack.BP] = 0x1234;
-            found[frame + PreviousStack.STEP] =
-                    i == 0 ? PlainRuleCache.NOT_PLAIN : i == 5 ? PlainRuleCache.OUTERMOST : step;
+        // It is as it is now in all the frames that have it, also when they are met again.
+        long last = frame == 7 ? 0x9999 : 0x7777;
+        long fifth = frame == 5 ? 0x9999 : 0x5555;
+        assertEquals(6, join(1, 0x1111));
+        assertArrayEquals(withBp(7, last), outermost());
+        assertArrayEquals(withBp(5, fifth), kept(5));
+        assertArrayEquals(withBp(6, fifth), kept(6));
+        System.arraycopy(outermost(), 0, previous.room(8), 7 * FRAME, FRAME);
+        System.arraycopy(FRAMES[0], 0, previous.room(8), 0, FRAME);
+        previous.keep(8);
+        assertEquals(sp(1), compare());
+        assertEquals(6, join(1, 0x1111));
+        assertArrayEquals(withBp(7, last), outermost());
+    }
+
+    @Test
+    void anotherRbpWhereItDecidesNothing() {
+        assertEquals(sp(1), compare());
+        assertEquals(6, join(1, 0x9999));
+        assertArrayEquals(withBp(1, 0x9999), kept(1));
+        assertArrayEquals(withBp(2, 0x9999), kept(2));
+        assertArrayEquals(FRAMES[3], kept(3));
+        assertArrayEquals(FRAMES[7], outermost());
+    }
+
+    /** Of the frames between the first and the outermost one, whether RBP decides is not kept. */
+    @Test
+    void anotherRbpFurtherOut() {
+        assertEquals(sp(1), compare());
+        assertEquals(0, join(3, 0x9999), "here it does");
+        assertEquals(sp(4), previous.next());
+        assertEquals(0, join(5, 0x9999), "here it might");
+        assertEquals(1, join(6, 0x5555));
+        assertArrayEquals(FRAMES[6], kept(6));
+    }
+
+    @Test
+    void aStepThatIsNotKept() {
+        long[][] frames = FRAMES.clone();
+        frames[4] = new long[] {pc(4), sp(4), FRAME_POINTER, PlainRuleCache.NOT_PLAIN};
+        keep(frames);
+        assertEquals(sp(5), compare());
+        assertEquals(2, join(5, 0x9999), "behind it RBP decides nothing");
+        assertArrayEquals(withBp(6, 0x9999), kept(6));
+        assertArrayEquals(FRAMES[7], outermost());
+    }
+
+    /** Where no frame saves RBP, the outermost has it as the first that was taken over. */
+    @Test
+    void framesThatSaveNothing() {
+        keep(
+                new long[] {pc(0), STACK, 0, PlainRuleCache.NOT_PLAIN},
+                new long[] {pc(1), STACK + 0x10, 0x1111, CALL},
+                new long[] {pc(2), STACK + 0x20, 0x1111, CALL},
+                new long[] {pc(3), STACK + 0x30, 0x1111, PlainRuleCache.OUTERMOST});
+        put(0x18, pc(2));
+        put(0x28, pc(3));
+        assertEquals(sp(1), compare());
+        assertEquals(2, join(1, 0x9999));
+        assertArrayEquals(new long[] {pc(3), STACK + 0x30, 0x9999, PlainRuleCache.OUTERMOST}, outermost());
+    }
+
+    /** Without an outermost frame nothing says that the last frame's RBP decides nothing: the walk that ended there may go on now. */
+    @Test
+    void whereTheChainWasCutOff() {
+        long[][] frames = Arrays.copyOf(FRAMES, 7);
+        frames[6] = new long[] {pc(6), sp(6), 0x5555, PlainRuleCache.NOT_PLAIN};
+        keep(frames);
+        put(0x60, 0x9999);
+        assertEquals(sp(5), compare());
+        assertEquals(0, join(5, 0x9999));
+        put(0x60, 0x5555);
+        assertEquals(sp(1), compare());
+        assertEquals(5, join(1, 0x9999));
+        assertArrayEquals(frames[6], outermost());
+    }
+
+    /** The end of what was recorded, at every byte: frames whose return address lies behind it are not known. */
+    @Test
+    void aDumpThatEndsFurtherIn() {
+        for (int end = 0; end <= LENGTH; end++) {
+            int last = 0;
+            while (last < 7 && sp(last + 1) - STACK <= end) {
+                last++;
+            }
+            keep(FRAMES);
+            // RBP decides about frames 3 and 4, and about the last one, of which more may be found now.
+            assertEquals(last < 2 ? NOWHERE : sp(1), compare(CODE, 0, end), "recorded: " + end);
+            assertEquals(Math.max(0, last - 1), join(1, 0x1111), "recorded: " + end);
+            if (last > 1) {
+                assertArrayEquals(FRAMES[last], outermost());
+            }
         }
-        previous.keep(6);
-        long[] code = space.texts();
-        assertEquals(PreviousStack.NOWHERE, previous.compare(code, segment, -STACK, STACK, words.length * 8 - 7));
-        // The frames were those of other code: they are forgotten. Once more, now for this code.
-        System.arraycopy(found, 0, previous.room(128), 0, found.length);
-        previous.keep(6);
-        assertEquals(STACK + 16, previous.compare(code, segment, -STACK, STACK, words.length * 8 - 7));
-        Callchain chain = new Callchain();
-        assertEquals(0, previous.join(TEXT + 77, STACK + 16, 0x99, chain, 1), "another return address");
-        assertEquals(STACK + 32, previous.next());
-        assertEquals(3, previous.join(TEXT + 9, STACK + 32, 0x1234, chain, 2));
-        assertEquals(TEXT + FUNCTION + 5, previous.outermost(PreviousStack.PC));
-        assertTrue(chain.pcs[2] == TEXT + 9 && chain.pcs[3] == TEXT + 10 && chain.pcs[4] == TEXT + 11);
+    }
+
+    @Test
+    void behindTheEndOfADumpRbpDecides() {
+        assertEquals(sp(1), compare(CODE, 0, 0x80));
+        put(0x60, 0x9999);
+        assertEquals(sp(5), compare(CODE, 0, 0x80), "frame 6 is not the last any more");
+        assertEquals(sp(1), compare(CODE, 0, LENGTH));
+    }
+
+    @Test
+    void aStackThatBeginsFurtherOut() {
+        assertEquals(sp(3), compare(CODE, 0x38, LENGTH), "the word at +30 is gone");
+        assertEquals(sp(3), compare(CODE, 0x31, LENGTH));
+        assertEquals(sp(2), compare(CODE, 0x19, LENGTH));
+        assertEquals(sp(1), compare(CODE, 0x18, LENGTH), "a frame needs no words but those that lead on");
+        assertEquals(sp(5), compare(CODE, 0x68, LENGTH));
+        assertEquals(NOWHERE, compare(CODE, 0xa0, LENGTH));
+    }
+
+    @Test
+    void framesThatTheWalkDoesNotMeet() {
+        assertEquals(sp(1), compare());
+        assertEquals(0, previous.join(pc(1), sp(1) + 8, 0x1111, chain, 1), "between two of them");
+        assertEquals(sp(2), previous.next());
+        assertEquals(0, previous.join(pc(1), sp(4) + 8, FRAME_POINTER, chain, 1), "past some");
+        assertEquals(sp(5), previous.next());
+        assertEquals(0, previous.join(pc(7), sp(7), 0x7777, chain, 2), "the outermost is not taken over");
+        assertEquals(NOWHERE, previous.next());
+        assertEquals(0, previous.join(pc(7), sp(7) + 8, 0x7777, chain, 3), "behind all of them");
+        assertEquals(NOWHERE, previous.next());
+        assertEquals(0, previous.join(pc(7), sp(7) + 16, 0x7777, chain, 4));
+    }
+
+    /** A chain may have so many frames only. */
+    @ParameterizedTest
+    @CsvSource({"1, 0, 1", "2, 1, 2", "6, 5, 6", "7, 6, 7", "8, 6, 7"})
+    void chainsWithABound(int limit, int takenOver, int goesOn) {
+        chain.limit(limit);
+        assertEquals(sp(1), compare());
+        assertEquals(takenOver, join(1, 0x1111));
+        assertArrayEquals(FRAMES[goesOn], outermost());
+    }
+
+    @Test
+    void soManyFramesAndNoMore() {
+        assertEquals(sp(1), compare());
+        assertEquals(0, previous.join(pc(1), sp(1), 0x1111, chain, MAX_FRAMES - 5));
+        assertEquals(6, previous.join(pc(1), sp(1), 0x1111, chain, MAX_FRAMES - 6));
+        assertArrayEquals(FRAMES[6], kept(MAX_FRAMES - 1));
+        assertEquals((MAX_FRAMES + 1) * FRAME, previous.room(Integer.MAX_VALUE).length);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, true", "1, false"})
+    void soManyAreRemembered(int more, boolean remembered) {
+        int count = MAX_FRAMES + more;
+        byte[] stack = new byte[16 * count];
+        ByteBuffer words = ByteBuffer.wrap(stack).order(ByteOrder.LITTLE_ENDIAN);
+        long[] frames = previous.room(count);
+        for (int frame = 0; frame < MAX_FRAMES; frame++) {
+            long[] call = {pc(frame), STACK + 16L * frame, 0x1111, frame == 0 ? PlainRuleCache.NOT_PLAIN : CALL};
+            System.arraycopy(call, 0, frames, frame * FRAME, FRAME);
+            words.putLong(Math.max(0, 16 * frame - 8), pc(frame));
+        }
+        previous.keep(count);
+        MemorySegment segment = MemorySegment.ofArray(stack);
+        assertEquals(
+                remembered ? STACK + 16 : NOWHERE, previous.compare(CODE, segment, -STACK, STACK, stack.length - 7));
     }
 }

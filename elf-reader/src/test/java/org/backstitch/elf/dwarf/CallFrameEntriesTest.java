@@ -3,6 +3,7 @@ package org.backstitch.elf.dwarf;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -99,6 +100,25 @@ class CallFrameEntriesTest {
         assertEquals(OptionalLong.empty(), fde.lsda());
     }
 
+    /** Aligned to eight bytes of address, wherever the pointer stands: here at 0x101e. */
+    @Test
+    void alignedPointers() {
+        entry("00000000 01 7a5200 01 78 10 01 50 0000000000")
+                .entry("1a000000 0000 2211000000000000 3000000000000000 00");
+        assertEquals(0x1122, only(info(CallFrameInfo.Flavor.EH_FRAME)).start());
+    }
+
+    /** Augmentation data behind addresses of eight bytes, which is not there for the program to begin in. */
+    @Test
+    void augmentationDataBehindLongAddresses() {
+        entry("00000000 01 7a5200 01 78 10 01 00 0c0708")
+                .entry("18000000 2211000000000000 1000000000000000 02 4141 44");
+        CallFrameInterpreter rows = new CallFrameInterpreter();
+        rows.start(only(info(CallFrameInfo.Flavor.EH_FRAME)));
+        assertTrue(rows.nextRow());
+        assertEquals(4, rows.rowEnd() - rows.rowStart());
+    }
+
     @ParameterizedTest
     @CsvSource({"05,0102030405060708", "0f,01", "60,0102030405060708", "8b,10000000", "00,010203"})
     void pointersThatAreNone(String encoding, String pointer) {
@@ -187,23 +207,24 @@ class CallFrameEntriesTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "02 00 01 78 10 | version 2",
-                "05 00 01 78 10 | version 5",
-                "04 00 05 00 01 78 10 | addresses of 5 bytes",
-                "01 00 01 78 11 | return address in register 17",
-                "03 00 01 78 8001 | return address in register 128",
-                "01 61626300 01 78 10 | of unknown meaning",
-                "01 7a00 01 78 10 20 | expected 0 bytes",
-                "01 6162 | without its terminating NUL",
-                "01 00 01 78 10 41 | advances the location",
+                "02 00 01 78 10 | version 2 | 8",
+                "05 00 01 78 10 | version 5 | 8",
+                "04 00 05 00 01 78 10 | addresses of 5 bytes | 10",
+                "01 00 01 78 11 | return address in register 17 | 12",
+                "03 00 01 78 8001 | return address in register 128 | 13",
+                "01 61626300 01 78 10 | of unknown meaning | 9",
+                "01 7a00 01 78 10 20 | expected 0 bytes | 47",
+                "01 6162 | without its terminating NUL | 9",
+                "01 00 01 78 10 41 | advances the location | 13",
             })
-    void commonEntriesThatAreNone(String content, String reason) {
+    void commonEntriesThatAreNone(String content, String reason, long offset) {
         entry("ffffffff" + content);
         CallFrameInfo.EntryCursor entries =
                 info(CallFrameInfo.Flavor.DEBUG_FRAME).entries();
         assertTrue(entries.next());
         MalformedInputException e = assertThrows(MalformedInputException.class, entries::cie);
         assertTrue(e.reason().contains(reason), e::reason);
+        assertEquals(offset, e.offset());
     }
 
     /** Terminators between inputs are passed over; what is asked for by its place has to be there. */
@@ -269,5 +290,43 @@ class CallFrameEntriesTest {
             assertEquals(highest, index.highestEnd());
             assertEquals(0, index.malformed());
         }
+    }
+
+    /** Code at both ends of memory, out of order: of entries that start together the first of the section decides, as everywhere. */
+    @Test
+    void anIndexOfFarApartAddresses() {
+        entry("00000000 01 00 01 78 10 000000");
+        long[] starts = {0x7000_0000_0000L, 0x1000, -0x1000, 0x7000_0000_0000L, 0x8000_0000L, 0x1000, -0x1000, 0x1800};
+        for (int i = 0; i < starts.length; i++) {
+            little(20, 4).little(out.size(), 4).little(starts[i], 8).little(0x10L * (i + 1), 8);
+        }
+        CallFrameInfo info = info(CallFrameInfo.Flavor.EH_FRAME);
+        FdeIndex index = new FdeIndex(info);
+        assertSame(info, index.info());
+        assertEquals(starts.length, index.size());
+        for (int i = 1; i < index.size(); i++) {
+            assertTrue(Long.compareUnsigned(index.start(i - 1), index.start(i)) <= 0);
+        }
+        long[][] lengths = {
+            {0x1000, 0x20},
+            {0x101f, 0x20},
+            {0x1020, 0x60},
+            {0x105f, 0x60},
+            {0x1800, 0x80},
+            {0x8000_0000L, 0x50},
+            {0x7000_0000_0000L, 0x10},
+            {0x7000_0000_0010L, 0x40},
+            {-0x1000, 0x30},
+            {-0xfd0, 0x70}
+        };
+        for (long[] length : lengths) {
+            FrameDescriptionEntry found = index.find(length[0]);
+            assertEquals(length[1], found == null ? 0 : found.length(), () -> Long.toHexString(length[0]));
+        }
+        for (long nowhere :
+                new long[] {0, 0xfff, 0x1060, 0x1880, 0x8000_0050L, 0x7000_0000_0040L, -0x1001, -0xf90, -1}) {
+            assertNull(index.find(nowhere), () -> Long.toHexString(nowhere));
+        }
+        assertEquals(-0x1000 + 0x70, index.highestEnd());
     }
 }
