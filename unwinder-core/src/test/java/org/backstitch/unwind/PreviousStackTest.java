@@ -10,7 +10,6 @@ import static org.backstitch.unwind.PreviousStack.STEP;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -111,8 +110,8 @@ class PreviousStackTest {
 
     /** Compares with a stack of which the bytes from {@code from} to {@code to} were recorded. */
     private long compare(long[] code, int from, int to) {
-        MemorySegment segment = MemorySegment.ofArray(bytes.array()).asSlice(0, OFFSET + to);
-        return previous.compare(code, segment, OFFSET - STACK, STACK + from, Math.max(0, to - from - 7));
+        ByteBuffer stack = bytes.slice(0, OFFSET + to);
+        return previous.compare(code, stack, OFFSET - STACK, STACK + from, Math.max(0, to - from - 7));
     }
 
     /** Comes to a known frame as the first one behind those that the walk has found itself. */
@@ -141,7 +140,7 @@ class PreviousStackTest {
     @Test
     void nothingIsKnownAtFirst() {
         PreviousStack fresh = new PreviousStack();
-        assertEquals(NOWHERE, fresh.compare(CODE, MemorySegment.ofArray(new byte[64]), -STACK, STACK, 57));
+        assertEquals(NOWHERE, fresh.compare(CODE, ByteBuffer.allocate(64), -STACK, STACK, 57));
     }
 
     @Test
@@ -361,8 +360,6 @@ class PreviousStackTest {
             words.putLong(Math.max(0, 16 * frame - 8), pc(frame));
         }
         previous.keep(count);
-        MemorySegment segment = MemorySegment.ofArray(stack);
-        assertEquals(
-                remembered ? STACK + 16 : NOWHERE, previous.compare(CODE, segment, -STACK, STACK, stack.length - 7));
+        assertEquals(remembered ? STACK + 16 : NOWHERE, previous.compare(CODE, words, -STACK, STACK, stack.length - 7));
     }
 }

@@ -48,10 +48,11 @@ public final class OrcVerifier {
         this.capstone = capstone;
         module = ModuleCode.of(elf, arena);
         Regions regions = symbolRegions();
-        if (regions.size() == 0) {
+        boolean exact = regions.size() > 0;
+        if (!exact) {
             regions = callRegions();
         }
-        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone), true);
+        code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone), exact);
         flow = new StackFlow(code, LandingPads.NONE);
         ledger = new Ledger(code);
     }
