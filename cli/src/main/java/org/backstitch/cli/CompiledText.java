@@ -2,9 +2,11 @@ package org.backstitch.cli;
 
 import java.io.IOException;
 import org.backstitch.cli.output.Output;
+import org.backstitch.elf.dwarf.UnwindRow;
 import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
 import org.backstitch.unwind.table.UnwindTable;
+import org.jspecify.annotations.Nullable;
 
 /** Compiled unwind tables as text, a line a row: {@code START END RULE}; and what they cost. */
 final class CompiledText {
@@ -29,13 +31,7 @@ final class CompiledText {
         table.forEachRow((start, end, rule, saved, side) -> {
             try {
                 out.append(place).hex(start).append(' ').append(place).hex(end).append(' ');
-                out.append(UnwindRule.toString(rule));
-                if (saved != SavedRegisters.SAME) {
-                    out.append(' ').append(SavedRegisters.toString(saved));
-                }
-                if (side != null) {
-                    out.append(' ').append(side.toString());
-                }
+                out.append(words(rule, saved, side));
                 out.newline();
             } catch (IOException e) {
                 refused[0] = e;
@@ -49,6 +45,12 @@ final class CompiledText {
         rules += table.dictionary().size() - 1;
         bytes += table.sizeInBytes();
         dictionaryBytes += table.dictionary().sizeInBytes();
+    }
+
+    /** What a compiled row says: the rule, the registers that it saves, and what only a complete row can say. */
+    static String words(long rule, long saved, @Nullable UnwindRow side) {
+        String registers = saved == SavedRegisters.SAME ? "" : " " + SavedRegisters.toString(saved);
+        return UnwindRule.toString(rule) + registers + (side == null ? "" : " " + side);
     }
 
     /** What all tables written so far take in memory. */

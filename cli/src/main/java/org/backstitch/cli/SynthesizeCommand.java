@@ -57,11 +57,16 @@ public final class SynthesizeCommand implements Subcommand {
                         "Compare with the file's own table at each instruction: CFA, RBP and return address. Prints differences in"
                                 + " place of the rows, and what verify says of the own row where the made one is proved.")
                 .option("--kernel-release", "X.Y", "The kernel that an ORC table without a header was built for.")
+                .option(
+                        "--format",
+                        "WORD",
+                        "text (the default), or json: one object a row or difference, and one with the counts.")
                 .example(
                         "backstitch synthesize --elf rows.debug jit.so",
                         "rows for code without any, for other tools too")
                 .example("backstitch synthesize --compare libc.so.6", "how good they are, where there is a table")
                 .example("backstitch synthesize --compare ext4.ko", "against a kernel module's ORC entries")
+                .example("backstitch synthesize --compare --format json libc.so.6", "the same, for a script")
                 .example("backstitch synthesize --from-cfi libc.so.6 -o libc.orc", "how much of .eh_frame ORC can say");
     }
 
@@ -77,6 +82,7 @@ public final class SynthesizeCommand implements Subcommand {
         if (arguments.has("--from-cfi") && arguments.has("--elf")) {
             throw new UsageException("--from-cfi makes no rows that --elf could hold");
         }
+        boolean json = arguments.choice("--format", "text", "json").equals("json");
         String name = arguments.text("FILE").orElseThrow();
         if (!name.contains("!/")) {
             arguments.requiredInput("FILE");
@@ -85,11 +91,11 @@ public final class SynthesizeCommand implements Subcommand {
         try (Arena arena = Arena.ofShared()) {
             ElfImage image = ElfImage.open(name, arena);
             if (table.isEmpty()) {
-                run(image, arguments, session.out(), session);
+                run(image, arguments, printer(image.elf(), session.out(), json, session), session);
             } else {
                 Path path = table.get();
                 try (Output out = Output.to(Files.newOutputStream(path), path.toString())) {
-                    run(image, arguments, out, session);
+                    run(image, arguments, printer(image.elf(), out, json, session), session);
                 }
                 session.say("wrote " + path);
             }
@@ -99,10 +105,15 @@ public final class SynthesizeCommand implements Subcommand {
         return ExitStatus.DONE;
     }
 
-    private static void run(ElfImage image, Arguments arguments, Output out, Session session) throws IOException {
+    private static SynthesisPrinter printer(ElfFile elf, Output out, boolean json, Session session) throws IOException {
+        return json ? new SynthesisJson(elf, out) : new SynthesisText(elf, out, session);
+    }
+
+    private static void run(ElfImage image, Arguments arguments, SynthesisPrinter printer, Session session)
+            throws IOException {
         ElfFile elf = image.elf();
         if (arguments.has("--from-cfi")) {
-            convert(callFrameInfo(elf), out, session);
+            convert(callFrameInfo(elf), printer, session);
             return;
         }
         boolean compare = arguments.has("--compare");
@@ -113,27 +124,18 @@ public final class SynthesizeCommand implements Subcommand {
         }
         Synthesis made = synthesize(elf, compare ? ownTable(image, arguments) : null, arguments.has("--proved"));
         Comparison comparison = made.comparison();
-        Places places = new Places(elf, out);
+        Map<String, Integer> refused = null;
         if (comparison != null) {
             for (Difference difference : comparison.differences()) {
-                places.append(difference.address())
-                        .append(' ')
-                        .append(difference.toString())
-                        .newline();
+                printer.difference(difference);
             }
         } else if (onlyOrc || arguments.has("--orc")) {
-            Map<String, Integer> refused = made.rows()
-                    .<IOException>orc((address, entry) -> places.append(address)
-                            .append(' ')
-                            .append(entry.toString())
-                            .newline());
+            refused = made.rows().<IOException>orc(printer::orc);
             sayConverted(made.rows().size(), refused, session);
         } else if (arguments.has("--cfi")) {
-            new CfiText(out).write(callFrameInfo(made.elf()));
+            printer.cfi(callFrameInfo(made.elf()));
         } else {
-            CompiledText text = new CompiledText(out);
-            text.write(CfiUnwindInfo.of(made.elf()).compile(), "");
-            session.say(text.summary());
+            printer.compiled(CfiUnwindInfo.of(made.elf()).compile());
         }
         Optional<Path> file = arguments.path("--elf");
         if (file.isPresent()) {
@@ -141,18 +143,8 @@ public final class SynthesizeCommand implements Subcommand {
             Files.write(file.get(), written.copy(0, (int) written.size()));
             session.say("wrote " + file.get());
         }
+        printer.finish(made, refused, file.orElse(null));
         summarize(made, comparison, session);
-    }
-
-    /** Writes addresses, of a relocatable file as {@code SECTION+OFFSET}. */
-    private record Places(ElfFile elf, Output out) {
-        Output append(long address) throws IOException {
-            if (elf.isRelocatable()) {
-                out.append(elf.sections().get((int) (address >>> 32)).name()).append('+');
-                return out.hex(address & 0xffff_ffffL);
-            }
-            return out.hex(address);
-        }
     }
 
     private static OwnTable ownTable(ElfImage image, Arguments arguments) throws IOException {
@@ -182,12 +174,10 @@ public final class SynthesizeCommand implements Subcommand {
                         new UnusableInputException(elf.bytes().source(), "neither .eh_frame nor .debug_frame in it"));
     }
 
-    private static void convert(CallFrameInfo info, Output out, Session session) throws IOException {
+    private static void convert(CallFrameInfo info, SynthesisPrinter printer, Session session) throws IOException {
         OrcConversion conversion = new OrcConversion();
-        conversion.<IOException>convert(
-                info,
-                (address, entry) ->
-                        out.hex(address).append(' ').append(entry.toString()).newline());
+        conversion.<IOException>convert(info, printer::orc);
+        printer.finish(conversion.rows(), conversion.refused());
         sayConverted(conversion.rows(), conversion.refused(), session);
     }
 

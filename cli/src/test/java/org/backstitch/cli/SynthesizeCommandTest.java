@@ -116,6 +116,68 @@ class SynthesizeCommandTest {
         assertTrue(compared.err.contains("(verify contradicts the own row of 1)"), compared.err);
     }
 
+    private static String summary(String file, String more) {
+        return """
+                {"summary":"%s","functions":1,"guessed":0,"not_understood":0,"rows":3,\
+                "instructions":{"all":4,"reached":4,"covered":4,"proved":4}%s}
+                """.formatted(file, more);
+    }
+
+    @Test
+    void formsAsJson() throws IOException, InterruptedException {
+        String library = assemble(SOURCE);
+        assertEquals("""
+                {"function":"1000","function_end":"1006","row":"1000","row_end":"1001","rule":"rsp+8 ra=c-8"}
+                {"function":"1000","function_end":"1006","row":"1001","row_end":"1005","rule":"rsp+16 rbx=c-16 ra=c-8"}
+                {"function":"1000","function_end":"1006","row":"1005","row_end":"1006","rule":"rsp+8 ra=c-8"}
+                """ + summary(library, ""), synthesize("--cfi", "--format", "json", library).out);
+        Run compiled = synthesize("--format", "json", library);
+        assertEquals("""
+                {"row":"1000","row_end":"1001","rule":"call rsp+8"}
+                {"row":"1001","row_end":"1005","rule":"call rsp+16 rbx=c-16"}
+                {"row":"1005","row_end":"1006","rule":"call rsp+8"}
+                """ + summary(library, ""), compiled.out);
+        assertEquals(DONE, compiled.err);
+        assertEquals("""
+                {"row":"1000","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"row":"1001","rule":"type:call sp:sp+16 bp:(und) signal:0"}
+                {"row":"1005","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"row":"1006","rule":"type:(und) sp:(und) bp:(und) signal:0"}
+                """ + summary(library, ",\"refused\":{}"), synthesize("--orc", "--format", "json", library).out);
+    }
+
+    @Test
+    void filesAsJson() throws IOException, InterruptedException {
+        String library = assemble(SOURCE);
+        Path table = directory.resolve("table");
+        Path elf = directory.resolve("rows.debug");
+        Run written = synthesize("--cfi", "--format", "json", "-o", table.toString(), "--elf", elf.toString(), library);
+        assertEquals("", written.out);
+        String lines = Files.readString(table);
+        assertTrue(lines.endsWith("\n" + summary(library, ",\"elf\":\"" + elf + "\"")), lines);
+        assertEquals(CFI, run(new TablesCommand(), "--cfi", elf.toString()).out);
+    }
+
+    @Test
+    void comparedAndConvertedAsJson() throws IOException, InterruptedException {
+        String library = assemble(SOURCE.replace("save:\n", "save:\n.cfi_startproc\n")
+                .replace(
+                        "pushq %rbx\n",
+                        "pushq %rbx\n.cfi_def_cfa %r12, 16\n") // no ORC entry can say this, and it is wrong
+                .replace("popq %rbx\n", "popq %rbx\n.cfi_def_cfa %rsp, 8\n")
+                .replace("ret\n", "ret\n.cfi_endproc\n"));
+        assertEquals("""
+                {"ip":"1001","rule":"call r12+16","verdict":"undecided","made":"rsp+16 rbx=c-16","proved":true,"foreign":false}
+                """ + summary(library, ""), synthesize("--compare", "--format", "json", library).out);
+        assertEquals("""
+                {"row":"1000","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"row":"1001","rule":"type:(und) sp:(und) bp:(und) signal:0"}
+                {"row":"1005","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"row":"1006","rule":"type:(und) sp:(und) bp:(und) signal:0"}
+                {"summary":"%s","rows":3,"refused":{"CFA from another register than RSP and RBP":1}}
+                """.formatted(library), synthesize("--from-cfi", "--format", "json", library).out);
+    }
+
     /** The code of an object has no addresses: its rows are ORC entries, by section. */
     @Test
     void relocatable() throws IOException, InterruptedException {
@@ -127,6 +189,14 @@ class SynthesizeCommandTest {
         Run made = synthesize(object.toString());
         assertEquals(ORC.replace("100", ".text+"), made.out);
         assertEquals(made.out, synthesize("--orc", object.toString()).out);
+        assertEquals(
+                """
+                {"section":".text","row":"0","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"section":".text","row":"1","rule":"type:call sp:sp+16 bp:(und) signal:0"}
+                {"section":".text","row":"5","rule":"type:call sp:sp+8 bp:(und) signal:0"}
+                {"section":".text","row":"6","rule":"type:(und) sp:(und) bp:(und) signal:0"}
+                """ + summary(object.toString(), ",\"refused\":{}"),
+                synthesize("--format", "json", object.toString()).out);
         for (String form : new String[] {"--cfi", "--compiled"}) {
             assertThrows(UnusableInputException.class, () -> synthesize(form, object.toString()));
         }
@@ -138,6 +208,7 @@ class SynthesizeCommandTest {
         String library = assemble(SOURCE);
         assertThrows(UsageException.class, () -> synthesize("--cfi", "--orc", library));
         assertThrows(UsageException.class, () -> synthesize("--from-cfi", "--elf", "x", library));
+        assertThrows(UsageException.class, () -> synthesize("--format", "xml", library));
         assertThrows(UnusableInputException.class, () -> synthesize("--from-cfi", library));
         assertThrows(
                 MalformedInputException.class,

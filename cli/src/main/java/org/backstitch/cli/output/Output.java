@@ -44,6 +44,11 @@ public final class Output extends OutputStream implements Appendable {
         return size;
     }
 
+    /** What waits in the buffer, as text; in memory, all that was appended. */
+    public String text() {
+        return new String(buffer, 0, size, StandardCharsets.UTF_8);
+    }
+
     /** Forgets what waits in the buffer. */
     public void clear() {
         size = 0;
