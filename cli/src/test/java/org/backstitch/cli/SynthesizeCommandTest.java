@@ -158,17 +158,39 @@ class SynthesizeCommandTest {
         assertEquals(CFI, run(new TablesCommand(), "--cfi", elf.toString()).out);
     }
 
-    @Test
-    void comparedAndConvertedAsJson() throws IOException, InterruptedException {
-        String library = assemble(SOURCE.replace("save:\n", "save:\n.cfi_startproc\n")
-                .replace(
-                        "pushq %rbx\n",
-                        "pushq %rbx\n.cfi_def_cfa %r12, 16\n") // no ORC entry can say this, and it is wrong
+    /** The source with rows of its own, of which that behind the push says what is given. */
+    private static String withRows(String directive) {
+        return SOURCE.replace("save:\n", "save:\n.cfi_startproc\n")
+                .replace("pushq %rbx\n", "pushq %rbx\n" + directive + "\n")
                 .replace("popq %rbx\n", "popq %rbx\n.cfi_def_cfa %rsp, 8\n")
-                .replace("ret\n", "ret\n.cfi_endproc\n"));
+                .replace("ret\n", "ret\n.cfi_endproc\n");
+    }
+
+    private static String compared(int different, int contradicted, int foreign) {
+        return """
+                ,"compared":{"equal":2,"equivalent":0,"different":%d,"contradicted":%d,"different_unproved":0,\
+                "foreign":%d,"missing":0,"unreached":0}""".formatted(different, contradicted, foreign);
+    }
+
+    @Test
+    void comparedAsJson() throws IOException, InterruptedException {
+        String wrong = assemble(withRows(".cfi_def_cfa %rsp, 24"));
         assertEquals("""
-                {"ip":"1001","rule":"call r12+16","verdict":"undecided","made":"rsp+16 rbx=c-16","proved":true,"foreign":false}
-                """ + summary(library, ""), synthesize("--compare", "--format", "json", library).out);
+                {"ip":"1001","rule":"call rsp+24","verdict":"contradicted","made":"rsp+16 rbx=c-16","proved":true,"foreign":false}
+                {"ip":"1004","rule":"call rsp+24","verdict":"contradicted","made":"rsp+16 rbx=c-16","proved":true,"foreign":false}
+                """ + summary(wrong, compared(2, 2, 0)), synthesize("--compare", "--format", "json", wrong).out);
+        // From another register than those that made rows are by: nothing to compare.
+        String foreign = assemble(withRows(".cfi_def_cfa %r12, 16"));
+        assertEquals(
+                """
+                {"ip":"1001","rule":"call r12+16","verdict":null,"made":"rsp+16 rbx=c-16","proved":true,"foreign":true}
+                {"ip":"1004","rule":"call r12+16","verdict":null,"made":"rsp+16 rbx=c-16","proved":true,"foreign":true}
+                """ + summary(foreign, compared(0, 0, 2)), synthesize("--compare", "--format", "json", foreign).out);
+    }
+
+    @Test
+    void convertedAsJson() throws IOException, InterruptedException {
+        String library = assemble(withRows(".cfi_def_cfa %r12, 16")); // no ORC entry can say this
         assertEquals("""
                 {"row":"1000","rule":"type:call sp:sp+8 bp:(und) signal:0"}
                 {"row":"1001","rule":"type:(und) sp:(und) bp:(und) signal:0"}
