@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>What a call calls has a number here, its <em>callee</em>: the same for all calls that get to the same place, by way of stubs too.
  */
-final class CodeIndex {
+public final class CodeIndex {
     /** For a call of which it is not known what it calls. */
-    static final int UNKNOWN = -1;
+    public static final int UNKNOWN = -1;
 
     private static final int[] ENDBR64 = {0xf3, 0x0f, 0x1e, 0xfa};
 
@@ -43,13 +43,18 @@ final class CodeIndex {
     private int calleeCount;
     private final Map<Integer, Integer> calleeOfPlace = new HashMap<>();
 
+    /** For each callee what its name says, as {@link Returns} has it; 0 for nothing. */
+    private final byte[] byName;
+
     /** The calls of each callee, one callee's after the other's, and where each one's begin. */
     private final int[] grouped;
 
     private final int[] groups;
 
-    /** The instructions that direct calls go to, each once, in order. */
+    /** The instructions that direct calls go to, each once, in order; and for each call which of them it goes to. */
     private final int[] called;
+
+    private final int[] targets;
 
     /** What stubs lead to, by their places. */
     private final Map<Integer, Integer> stubs = new HashMap<>();
@@ -86,9 +91,19 @@ final class CodeIndex {
             int place = destinationOf(code.word(calls[i]));
             callees[i] = place == ModuleCode.NOWHERE ? UNKNOWN : number(place);
         }
+        byName = new byte[calleeCount];
+        for (int callee = 0; callee < calleeCount; callee++) {
+            byName[callee] = (byte) answerByName(places[callee]);
+        }
         groups = new int[calleeCount + 1];
         grouped = group();
         called = Arrays.stream(direct, 0, directCount).sorted().distinct().toArray();
+        targets = new int[callCount];
+        for (int i = 0; i < callCount; i++) {
+            long word = code.word(calls[i]);
+            boolean known = Effect.operation(word) == Effect.CALL && Effect.n(word) >= 0;
+            targets[i] = known ? Arrays.binarySearch(called, Effect.n(word)) : UNKNOWN;
+        }
     }
 
     private static int[] withRoom(int[] array, int used) {
@@ -108,6 +123,13 @@ final class CodeIndex {
     private void addAddress(int word) {
         addresses = withRoom(addresses, addressCount);
         addresses[addressCount++] = word;
+    }
+
+    private int answerByName(int place) {
+        if (module.isNoReturnImport(place)) {
+            return Returns.NEVER;
+        }
+        return module.isReturningImport(place) ? Returns.ALWAYS : 0;
     }
 
     private int number(int place) {
@@ -141,13 +163,23 @@ final class CodeIndex {
     }
 
     /** How many calls there are. */
-    int calls() {
+    public int calls() {
         return callCount;
     }
 
     /** A call, in order: its word. */
-    int call(int index) {
+    public int call(int index) {
         return calls[index];
+    }
+
+    /** The number of the instruction that a direct call goes to, among those that any does; {@link #UNKNOWN} where it goes to none here. */
+    public int target(int index) {
+        return targets[index];
+    }
+
+    /** How many instructions direct calls go to. */
+    public int targets() {
+        return called.length;
     }
 
     /** The callee of a call by its index, or {@link #UNKNOWN}. */
@@ -171,6 +203,11 @@ final class CodeIndex {
         return places[callee];
     }
 
+    /** Whether a callee returns, by its name in another module: {@link Returns#NEVER}, {@link Returns#ALWAYS}, or 0 where it says nothing. */
+    int byName(int callee) {
+        return byName[callee];
+    }
+
     /** The callee at a place, or {@link #UNKNOWN}. */
     int calleeAt(int place) {
         return calleeOfPlace.getOrDefault(place, UNKNOWN);
@@ -187,22 +224,22 @@ final class CodeIndex {
     }
 
     /** How many words may lead out of a region and are no calls. */
-    int jumps() {
+    public int jumps() {
         return jumpCount;
     }
 
     /** One of them, in order: its word. */
-    int jump(int index) {
+    public int jump(int index) {
         return jumps[index];
     }
 
     /** How many words name places. */
-    int addresses() {
+    public int addresses() {
         return addressCount;
     }
 
     /** One of them, in order. */
-    int address(int index) {
+    public int address(int index) {
         return addresses[index];
     }
 

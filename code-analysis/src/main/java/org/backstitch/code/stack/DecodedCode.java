@@ -28,6 +28,10 @@ public final class DecodedCode {
     private long[] jumpedTo;
 
     private final BitSet called = new BitSet();
+
+    /** The regions of the instructions that direct calls go to. */
+    private int[] calledRegions = new int[0];
+
     private CodeIndex index;
     private int undecoded;
 
@@ -69,18 +73,35 @@ public final class DecodedCode {
         undecoded = that.undecoded;
         targets = that.targets;
         jumpedTo = that.jumpedTo;
-        int[] astray = that.startsAstray(regions);
+        int[] firsts = that.firsts(regions);
+        int[] astray = that.startsAstray(regions, firsts);
         reading = that.reading + (astray.length > 0 ? 1 : 0);
         if (astray.length > 0) {
             decodeAgain(that, astray, capstone);
+            for (int region = 0; region < regions.size(); region++) {
+                firsts[region] = lowerBound(regions.start(region));
+            }
+            firsts[regions.size()] = count;
         }
-        regionFirst = new int[regions.size() + 1];
-        for (int region = 0; region < regions.size(); region++) {
-            regionFirst[region] = lowerBound(regions.start(region));
-        }
-        regionFirst[regions.size()] = count;
+        regionFirst = firsts;
         index = astray.length > 0 ? resolve() : that.index;
         findCalled();
+    }
+
+    /** The first word of each of other regions; most of them begin where one of the regions here does. */
+    private int[] firsts(Regions others) {
+        int[] firsts = new int[others.size() + 1];
+        int here = 0;
+        for (int region = 0; region < others.size(); region++) {
+            int start = others.start(region);
+            while (here < regions.size() && regions.start(here) < start) {
+                here++;
+            }
+            boolean same = here < regions.size() && regions.start(here) == start;
+            firsts[region] = same ? regionFirst[here] : lowerBound(start);
+        }
+        firsts[others.size()] = count;
+        return firsts;
     }
 
     /** The first word whose place is not below another one. */
@@ -126,12 +147,12 @@ public final class DecodedCode {
     }
 
     /** The starts of regions that are in the middle of instructions, in order. */
-    private int[] startsAstray(Regions others) {
+    private int[] startsAstray(Regions others, int[] firsts) {
         int[] found = new int[16];
         int size = 0;
         for (int region = 0; region < others.size(); region++) {
             int start = others.start(region);
-            int at = lowerBound(start);
+            int at = firsts[region];
             if (at < count
                     && places[at] != start
                     && at > 0
@@ -309,18 +330,27 @@ public final class DecodedCode {
 
     private void findCalled() {
         int region = 0;
-        for (int target : index.called()) {
+        int[] targets = index.called();
+        calledRegions = new int[targets.length];
+        for (int i = 0; i < targets.length; i++) {
+            int target = targets[i];
             while (regionFirst[region + 1] <= target) {
                 region++;
             }
+            calledRegions[i] = region;
             if (target == regionFirst[region]) {
                 called.set(region);
             }
         }
     }
 
+    /** The region of what direct calls go to, by its number in the index. */
+    public int calledRegion(int target) {
+        return calledRegions[target];
+    }
+
     /** Where calls, jumps and addresses stand in it. */
-    CodeIndex index() {
+    public CodeIndex index() {
         return index;
     }
 

@@ -1,5 +1,6 @@
 package org.backstitch.code.stack;
 
+import java.util.BitSet;
 import org.backstitch.unwind.machine.X86_64;
 
 /**
@@ -36,17 +37,20 @@ final class Preserved {
 
     /** Decides for every call. */
     static void decide(DecodedCode code) {
-        int regions = code.regions().size();
-        short[] bits = new short[regions];
-        for (int region = 0; region < regions; region++) {
-            bits[region] = bits(code, region);
-        }
-        for (int i = 0; i < code.size(); i++) {
-            long word = code.word(i);
+        CodeIndex index = code.index();
+        short[] bits = new short[code.regions().size()];
+        BitSet known = new BitSet();
+        for (int at = 0; at < index.calls(); at++) {
+            int call = index.call(at);
+            long word = code.word(call);
             if (Effect.operation(word) == Effect.CALL) {
-                int target = Effect.n(word);
-                int region = target < 0 ? -1 : code.regionOf(target);
-                code.setWord(i, word & ~BITS | (region >= 0 ? (long) bits[region] << SHIFT : 0));
+                int target = index.target(at);
+                int region = target == CodeIndex.UNKNOWN ? -1 : code.calledRegion(target);
+                if (region >= 0 && !known.get(region)) {
+                    known.set(region);
+                    bits[region] = bits(code, region);
+                }
+                code.setWord(call, word & ~BITS | (region >= 0 ? (long) bits[region] << SHIFT : 0));
             }
         }
     }

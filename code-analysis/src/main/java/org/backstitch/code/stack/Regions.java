@@ -47,14 +47,17 @@ public final class Regions {
 
         /** All that was added. */
         public Regions build() {
-            Integer[] order = new Integer[count];
-            Arrays.setAll(order, i -> i);
-            Arrays.sort(order, (x, y) -> Integer.compare((int) (spans[x] >> 32), (int) (spans[y] >> 32)));
+            long[] order = new long[count];
+            for (int i = 0; i < count; i++) {
+                order[i] = spans[i] & 0xffff_ffff_0000_0000L | i;
+            }
+            Arrays.sort(order);
             int[] starts = new int[count];
             int[] ends = new int[count];
             boolean[] functional = new boolean[count];
             int kept = 0;
-            for (int from : order) {
+            for (long ordered : order) {
+                int from = (int) ordered;
                 int start = (int) (spans[from] >> 32);
                 if (kept > 0 && starts[kept - 1] == start) {
                     continue;

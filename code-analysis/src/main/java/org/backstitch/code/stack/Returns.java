@@ -60,6 +60,32 @@ final class Returns {
             from[count] = region;
             to[count++] = other;
         }
+
+        /** Adds to some regions all from which edges lead to them. */
+        void spreadBack(BitSet some, int regions) {
+            int[] begins = new int[regions + 1]; // of the edges to each region, among all sorted by where they lead
+            for (int i = 0; i < count; i++) {
+                begins[to[i] + 1]++;
+            }
+            for (int region = 0; region < regions; region++) {
+                begins[region + 1] += begins[region];
+            }
+            int[] sources = new int[count];
+            int[] next = Arrays.copyOf(begins, regions);
+            for (int i = 0; i < count; i++) {
+                sources[next[to[i]]++] = from[i];
+            }
+            int[] waiting = Arrays.copyOf(some.stream().toArray(), regions);
+            int end = some.cardinality();
+            for (int at = 0; at < end; at++) {
+                for (int i = begins[waiting[at]]; i < begins[waiting[at] + 1]; i++) {
+                    if (!some.get(sources[i])) {
+                        some.set(sources[i]);
+                        waiting[end++] = sources[i];
+                    }
+                }
+            }
+        }
     }
 
     private void findReturningRegions() {
@@ -81,21 +107,8 @@ final class Returns {
                 edges.add(from, from + 1);
             }
         }
-        for (boolean changed = true; changed; ) {
-            changed = false;
-            for (int i = 0; i < edges.count; i++) {
-                int from = edges.from[i];
-                int to = edges.to[i];
-                if (returning.get(to) && !returning.get(from)) {
-                    returning.set(from);
-                    changed = true;
-                }
-                if (surelyReturning.get(to) && !surelyReturning.get(from)) {
-                    surelyReturning.set(from);
-                    changed = true;
-                }
-            }
-        }
+        edges.spreadBack(returning, code.regions().size());
+        edges.spreadBack(surelyReturning, code.regions().size());
     }
 
     /** Notes what a word that is no call says of its region; returns the region that it leads to, or -1. */
@@ -116,7 +129,7 @@ final class Returns {
                 int target = Effect.n(word);
                 if (target < code.first(region) || target >= code.first(region + 1)) {
                     int place = index.destination(target);
-                    int found = code.find(place);
+                    int found = target >= 0 && place == code.place(target) ? target : code.find(place);
                     if (found >= 0) {
                         return code.regionOf(found);
                     }
@@ -174,14 +187,10 @@ final class Returns {
     }
 
     private int answer(int callee) {
-        int place = index.place(callee);
-        if (module.isNoReturnImport(place)) {
-            return NEVER;
+        if (index.byName(callee) != 0) {
+            return index.byName(callee);
         }
-        if (module.isReturningImport(place)) {
-            return ALWAYS;
-        }
-        int target = code.find(place);
+        int target = code.find(index.place(callee));
         int region = target < 0 ? -1 : code.regionOf(target);
         boolean start = region >= 0 && target == code.first(region);
         if (start && !returning.get(region)) {

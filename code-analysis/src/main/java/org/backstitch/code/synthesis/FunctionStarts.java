@@ -9,6 +9,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.backstitch.bytes.Bytes;
+import org.backstitch.code.stack.CodeIndex;
 import org.backstitch.code.stack.DecodedCode;
 import org.backstitch.code.stack.Effect;
 import org.backstitch.code.stack.ModuleCode;
@@ -153,46 +154,77 @@ final class FunctionStarts {
      * @param certain the instructions that control certainly gets to: what others call is a guess
      */
     boolean learn(DecodedCode code, BitSet reached, BitSet certain) {
-        boolean learned = false;
-        for (int i = reached.nextSetBit(0); i >= 0; i = reached.nextSetBit(i + 1)) {
-            long word = code.word(i);
-            switch (Effect.operation(word)) {
-                case Effect.CALL -> {
-                    int target = Effect.n(word);
-                    if (target != code.next(i) && !isKnown(code, target)) {
-                        int place = target < 0 ? ~target : code.place(target);
-                        learned |= certain.get(i) ? add(place) : guess(place);
-                    }
-                    learned |= end(code, i);
-                }
-                case Effect.JUMP -> {
-                    // A call in the place of a return goes to another function's start.
-                    int target = Effect.n(word);
-                    boolean leaves = target >= 0 && code.regionOf(target) != code.regionOf(i);
-                    learned |= leaves
-                            && !isKnown(code, target)
-                            && isLikely(code.place(target))
-                            && guess(code.place(target));
-                }
-                case Effect.CALL_INDIRECT -> learned |= end(code, i);
-                case Effect.ADDRESS -> {
-                    if (module.partAt(Effect.n(word)) != null) {
-                        pointed.add(Effect.n(word));
-                    }
-                }
-                default -> {
-                    // It names no code.
-                }
+        boolean learned = learnFromCalls(code, reached, certain);
+        learned |= learnFromJumps(code, reached);
+        CodeIndex index = code.index();
+        for (int at = 0; at < index.addresses(); at++) {
+            int word = index.address(at);
+            int place = Effect.n(code.word(word));
+            if (reached.get(word)
+                    && Effect.operation(code.word(word)) == Effect.ADDRESS
+                    && module.partAt(place) != null) {
+                pointed.add(place);
             }
         }
         return learned;
     }
 
-    /** Whether a function that is no guess begins at an instruction. */
-    private boolean isKnown(DecodedCode code, int target) {
-        int region = target < 0 ? -1 : code.regionOf(target);
-        return region >= 0
-                && target == code.first(region)
+    private boolean learnFromCalls(DecodedCode code, BitSet reached, BitSet certain) {
+        CodeIndex index = code.index();
+        BitSet asked = new BitSet(index.targets());
+        BitSet known = new BitSet(index.targets());
+        boolean learned = false;
+        for (int at = 0; at < index.calls(); at++) {
+            int call = index.call(at);
+            if (!reached.get(call)) {
+                continue;
+            }
+            if (Effect.operation(code.word(call)) == Effect.CALL) {
+                int target = index.target(at);
+                if (target >= 0 && !asked.get(target)) {
+                    asked.set(target);
+                    known.set(target, isKnown(code, Effect.n(code.word(call)), code.calledRegion(target)));
+                }
+                learned |= (target < 0 || !known.get(target)) && learnFromCall(code, call, certain);
+            }
+            learned |= end(code, call);
+        }
+        return learned;
+    }
+
+    private boolean learnFromCall(DecodedCode code, int call, BitSet certain) {
+        int target = Effect.n(code.word(call));
+        if (target == code.next(call)) {
+            return false;
+        }
+        int place = target < 0 ? ~target : code.place(target);
+        return certain.get(call) ? add(place) : guess(place);
+    }
+
+    /** A call in the place of a return goes to another function's start. */
+    private boolean learnFromJumps(DecodedCode code, BitSet reached) {
+        CodeIndex index = code.index();
+        boolean learned = false;
+        int region = 0;
+        for (int at = 0; at < index.jumps(); at++) {
+            int jump = index.jump(at);
+            while (code.first(region + 1) <= jump) {
+                region++;
+            }
+            int target = Effect.operation(code.word(jump)) == Effect.JUMP ? Effect.n(code.word(jump)) : -1;
+            boolean leaves = target >= 0 && (target < code.first(region) || target >= code.first(region + 1));
+            learned |= leaves
+                    && reached.get(jump)
+                    && !isKnown(code, target, code.regionOf(target))
+                    && isLikely(code.place(target))
+                    && guess(code.place(target));
+        }
+        return learned;
+    }
+
+    /** Whether a function that is no guess begins at an instruction of a region. */
+    private boolean isKnown(DecodedCode code, int target, int region) {
+        return target == code.first(region)
                 && code.regions().isFunction(region)
                 && !guessed.contains(code.place(target));
     }
@@ -331,16 +363,33 @@ final class FunctionStarts {
                 builder.add(part.place(), next, false);
                 cut(builder, part.place(), next);
             }
+            int start = -1;
+            int known = 0;
             for (var function : functions.subMap(part.place(), part.end()).entrySet()) {
-                int start = function.getKey();
-                int next = end(start, part.end());
-                int end = function.getValue() == 0 ? next : Math.min(function.getValue(), next);
-                builder.add(start, end, true);
-                builder.add(end, next, false);
-                cut(builder, start, next);
+                if (start >= 0) {
+                    add(builder, start, known, function.getKey());
+                }
+                start = function.getKey();
+                known = function.getValue();
+            }
+            if (start >= 0) {
+                add(builder, start, known, part.end());
             }
         }
         return builder.build();
+    }
+
+    /**
+     * Adds a function and what lies between it and the next one.
+     *
+     * @param known the place behind its last byte, or 0
+     * @param next where the next one begins, or the part ends
+     */
+    private void add(Regions.Builder builder, int start, int known, int next) {
+        int end = known == 0 ? next : Math.min(known, next);
+        builder.add(start, end, true);
+        builder.add(end, next, false);
+        cut(builder, start, next);
     }
 
     private void cut(Regions.Builder builder, int start, int next) {

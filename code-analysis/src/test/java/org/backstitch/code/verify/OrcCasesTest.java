@@ -253,4 +253,63 @@ class OrcCasesTest {
                 9,
                 0);
     }
+
+    /**
+     * A linked kernel without symbols, where a region is what lies between two targets of calls: {@code die}, which does not return, is
+     * followed by a function that nothing calls, whose return instruction lies in the same region. It says nothing of {@code die}: behind a
+     * call of that lies another cold part, of another depth or of another function. Nothing behind a call is aligned, which would make it a
+     * function.
+     */
+    @Test
+    void returnOfTheNextFunction() throws IOException, InterruptedException {
+        String source = FORMAT + """
+                orc 5, 8
+                call trace
+                call one
+                call two
+                xorl %eax, %eax
+                ret
+                one: call trace
+                testl %edi, %edi
+                je .Lcold_of_one
+                ret
+                two: call trace
+                testl %edi, %edi
+                je .Lshallow_of_two
+                pushq %rbx
+                orc 5, 16
+                testl %esi, %esi
+                je .Ldeep_of_two
+                .Lback:
+                popq %rbx
+                orc 5, 8
+                ret
+                .Lcold_of_one:
+                call die
+                .Lshallow_of_two:
+                call die
+                .Ldeep_of_two:
+                orc 5, 16
+                call log
+                jmp .Lback
+                die: orc 5, 8
+                call trace
+                pushq %rdi
+                orc 5, 16
+                call log
+                ud2
+                next: orc 5, 8
+                ret
+                log: ret
+                trace: ret
+                orc 0, 0, type=0
+                """;
+        try (Arena arena = Arena.ofConfined();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = Assembled.shared(source, directory, arena);
+            Verification result = OrcVerifier.verify(elf, OrcTable.of(elf, null), capstone);
+            assertEquals(List.of(), result.findings());
+            assertEquals(new Counts(28, 0, 0, 0), result.instructions());
+        }
+    }
 }
