@@ -21,18 +21,19 @@ import org.openjdk.jmh.runner.options.TimeValue;
 final class BenchmarkRun {
     private static final String USAGE =
             "usage: [--quick] [--peers PROGRAMS] [--recording PERF_DATA]... [--symfs DIR] [--vdso FILE]"
-                    + " DIRECTORY COMMAND";
+                    + " [--file ELF]... DIRECTORY COMMAND";
 
     private static final int TURNS = 5;
 
     private static final int PEER_PASSES = 40;
 
-    /** Files whose rows gimli enumerates, and {@link CompileBenchmark} compiles. */
-    private static final Path ROWS = Path.of("/lib/x86_64-linux-gnu/libc.so.6");
+    /** A file whose tables are always measured. */
+    private static final String LIBC = "/lib/x86_64-linux-gnu/libc.so.6";
 
     private boolean quick;
     private @Nullable Path programs;
     private final List<String> recordings = new ArrayList<>();
+    private final List<String> files = new ArrayList<>(List.of(LIBC));
     private String symfs = "";
     private String vdso = "";
     private final Path directory;
@@ -62,6 +63,7 @@ final class BenchmarkRun {
         switch (option) {
             case "--peers" -> programs = Path.of(value);
             case "--recording" -> recordings.add(Path.of(value).toAbsolutePath().toString());
+            case "--file" -> files.add(value);
             case "--symfs" -> symfs = Path.of(value).toAbsolutePath().toString();
             case "--vdso" -> vdso = Path.of(value).toAbsolutePath().toString();
             default -> throw new IllegalArgumentException(USAGE);
@@ -72,8 +74,8 @@ final class BenchmarkRun {
      * Runs everything.
      *
      * @param arguments {@code --quick}; {@code --peers} and the directory of {@link Peers}, which walk the same recordings; recordings beside
-     *     the bundled ones, and the files of the system that they are from; then the directory to write to, and the launcher {@code
-     *     backstitch}
+     *     the bundled ones, and the files of the system that they are from; files beside libc whose tables are compiled, and enumerated by
+     *     gimli; then the directory to write to, and the launcher {@code backstitch}
      */
     public static void main(String[] arguments) throws IOException, InterruptedException, RunnerException {
         new BenchmarkRun(Arrays.asList(arguments)).run();
@@ -81,8 +83,10 @@ final class BenchmarkRun {
 
     private void run() throws IOException, InterruptedException, RunnerException {
         Files.createDirectories(directory);
-        Collection<RunResult> suites =
-                new Runner(suites(quick, recordings, symfs, vdso).build()).run();
+        Collection<RunResult> suites = new Runner(suites(quick, recordings, symfs, vdso)
+                        .param("file", files.toArray(String[]::new))
+                        .build())
+                .run();
         List<String> subjects = new ArrayList<>(quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES);
         subjects.addAll(recordings);
         List<WholeCommands.Time> times = new ArrayList<>();
@@ -99,7 +103,9 @@ final class BenchmarkRun {
             }
         }
         if (peers != null) {
-            measured.add(peers.rows(ROWS));
+            for (String file : files) {
+                measured.add(peers.rows(Path.of(file)));
+            }
         }
         new BenchmarkReport(quick, MachineState.now(), suites, times, measured).writeTo(directory);
     }

@@ -1,11 +1,13 @@
 package org.backstitch.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,6 +92,26 @@ public final class Arguments {
                     ? "no such file or directory"
                     : Files.isDirectory(path.get()) ? "permission denied" : "not a directory";
             throw new UnusableInputException(path.get().toString(), reason);
+        }
+        return path;
+    }
+
+    /**
+     * The directory given for an option, as one that is to be made: before anything is read of which the user would not get the rest.
+     *
+     * @throws UnusableInputException if something is there already, and be it a directory that is not empty
+     */
+    public Optional<Path> newDirectory(String name) throws IOException {
+        Optional<Path> path = path(name);
+        if (path.isPresent() && Files.exists(path.get())) {
+            if (!Files.isDirectory(path.get())) {
+                throw new UnusableInputException(path.get().toString(), "not a directory");
+            }
+            try (Stream<Path> inside = Files.list(path.get())) {
+                if (inside.findAny().isPresent()) {
+                    throw new UnusableInputException(path.get().toString(), "it exists already, and is not empty");
+                }
+            }
         }
         return path;
     }

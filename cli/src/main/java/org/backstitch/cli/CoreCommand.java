@@ -3,6 +3,7 @@ package org.backstitch.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.code.walk.DecodingCodeReader;
 import org.backstitch.dump.user.CoreDump;
@@ -48,8 +49,9 @@ public final class CoreCommand implements Subcommand {
                 .withExe(arguments.input("--exe").orElse(null))
                 .withSysroot(arguments.directory("--sysroot").orElse(null));
         Path path = arguments.requiredInput("CORE");
+        Optional<Path> directory = ProcessArguments.snapshotDirectory(arguments);
         try (CoreDump core = CoreDump.open(path, options)) {
-            ProcessArguments.printAndKeep(core.process(), arguments, session);
+            ProcessArguments.printAndKeep(core.process(), path.toString(), directory, arguments, session);
             if (core.missingBytes() != 0) {
                 session.say(String.format(
                         Locale.ROOT, "the core is cut off: %,d bytes of memory are missing", core.missingBytes()));

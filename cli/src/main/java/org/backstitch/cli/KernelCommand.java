@@ -64,6 +64,7 @@ public final class KernelCommand implements Subcommand {
         Optional<Path> vmlinuxFile = arguments.input("--vmlinux");
         Optional<Path> kallsymsFile = arguments.input("--kallsyms");
         Optional<Path> modules = arguments.directory("--modules");
+        Optional<Path> directory = arguments.newDirectory("--save-snapshot");
         try (Arena arena = Arena.ofShared()) {
             VmCore core = VmCore.open(file, arena);
             ElfFile vmlinux = vmlinuxFile.isEmpty()
@@ -78,13 +79,12 @@ public final class KernelCommand implements Subcommand {
             walker.setMaxFrames(maxStack);
             KernelCallchain chain = new KernelCallchain();
             long frames = 0;
-            List<KernelTask> tasks = chosen(dump, arguments);
+            List<KernelTask> tasks = chosen(dump, file, arguments);
             for (KernelTask task : tasks) {
                 StopReason stop = walker.walk(task, chain);
                 writer.write(task, chain, stop);
                 frames += chain.size();
             }
-            Optional<Path> directory = arguments.path("--save-snapshot");
             if (directory.isPresent()) {
                 save(directory.get(), dump, tasks.getFirst(), names, session);
             }
@@ -94,7 +94,13 @@ public final class KernelCommand implements Subcommand {
     }
 
     /** The tasks that were chosen: all, or one. */
-    private static List<KernelTask> chosen(KernelDump dump, Arguments arguments) throws UnusableInputException {
+    private static List<KernelTask> chosen(KernelDump dump, Path file, Arguments arguments)
+            throws UnusableInputException {
+        if (dump.tasks().isEmpty()) {
+            throw new UnusableInputException(
+                    file.toString(),
+                    "no task of the kernel is in it: not a dump of a kernel, or one without its memory");
+        }
         if (!arguments.has("--task") && !arguments.has("--save-snapshot")) {
             return dump.tasks();
         }
@@ -104,7 +110,7 @@ public final class KernelCommand implements Subcommand {
                 return List.of(task);
             }
         }
-        throw new UnusableInputException("task " + pid, "there is no such task in it");
+        throw new UnusableInputException(file.toString(), "there is no task " + pid + " in it");
     }
 
     /** Keeps a task, and says whether a walk of what was kept comes to the same end. */

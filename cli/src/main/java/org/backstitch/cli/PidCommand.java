@@ -1,8 +1,10 @@
 package org.backstitch.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.LongSummaryStatistics;
+import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.dump.user.LiveProcess;
 
@@ -30,8 +32,9 @@ public final class PidCommand implements Subcommand {
     public ExitStatus run(Arguments arguments, Session session) throws IOException {
         int pid = arguments.number("PID", 0, 1, Integer.MAX_VALUE);
         int stack = arguments.number("--stack", LiveProcess.DEFAULT_STACK, 4096, 1 << 28);
+        Optional<Path> directory = ProcessArguments.snapshotDirectory(arguments);
         try (LiveProcess live = LiveProcess.copy(pid, stack)) {
-            ProcessArguments.printAndKeep(live.process(), arguments, session);
+            ProcessArguments.printAndKeep(live.process(), "process " + pid, directory, arguments, session);
             LongSummaryStatistics stops = live.process().threads().stream()
                     .mapToLong(thread -> thread.stopped().orElse(0))
                     .summaryStatistics();

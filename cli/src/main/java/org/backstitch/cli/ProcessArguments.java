@@ -43,7 +43,8 @@ final class ProcessArguments {
     }
 
     /** The threads that were chosen: all, or one. */
-    private static List<ThreadState> chosen(ProcessImage process, Arguments arguments) throws UnusableInputException {
+    private static List<ThreadState> chosen(ProcessImage process, String source, Arguments arguments)
+            throws UnusableInputException {
         if (!arguments.has("--thread")) {
             return arguments.has("--save-snapshot") ? process.threads().subList(0, 1) : process.threads();
         }
@@ -53,14 +54,25 @@ final class ProcessArguments {
                 return List.of(thread);
             }
         }
-        throw new UnusableInputException("thread " + tid, "there is no such thread in it");
+        throw new UnusableInputException(source, "there is no thread " + tid + " in it");
     }
 
-    /** Prints the threads that were chosen, and keeps one if that is wanted. */
-    static void printAndKeep(ProcessImage process, Arguments arguments, Session session) throws IOException {
-        List<ThreadState> threads = chosen(process, arguments);
+    /** Where a thread is to be kept, if that is wanted: to be asked for before the process is. */
+    static Optional<Path> snapshotDirectory(Arguments arguments) throws IOException {
+        return arguments.newDirectory("--save-snapshot");
+    }
+
+    /**
+     * Prints the threads that were chosen, and keeps one if that is wanted.
+     *
+     * @param source what the process is read from, for messages
+     * @param directory of {@link #snapshotDirectory}
+     */
+    static void printAndKeep(
+            ProcessImage process, String source, Optional<Path> directory, Arguments arguments, Session session)
+            throws IOException {
+        List<ThreadState> threads = chosen(process, source, arguments);
         printThreads(process, threads, arguments, session);
-        Optional<Path> directory = arguments.path("--save-snapshot");
         if (directory.isPresent()) {
             SnapshotWriter.Saved saved = SnapshotWriter.write(directory.get(), process, threads.getFirst());
             SavedSnapshots.report(directory.get(), saved, session);

@@ -50,10 +50,16 @@ record SampleChoice(long number, long time, long tid, String text) {
     /**
      * Prints the sample, and keeps its stack if that is wanted.
      *
+     * @param source what the recording is read from, for messages
      * @throws UsageException if there are several such samples
      * @throws UnusableInputException if there is none, or its stack was not recorded
      */
-    void print(Recording recording, ScriptCommand.SampleWriter writer, Optional<Path> directory, Session session)
+    void print(
+            Recording recording,
+            String source,
+            ScriptCommand.SampleWriter writer,
+            Optional<Path> directory,
+            Session session)
             throws IOException {
         long[] seen = {0, 0};
         recording.forEach(sample -> {
@@ -66,22 +72,23 @@ record SampleChoice(long number, long time, long tid, String text) {
             }
             writer.write(sample, session.out());
             if (directory.isPresent()) {
-                save(recording, sample, directory.get(), session);
+                save(recording, source, sample, directory.get(), session);
             }
         });
         if (seen[1] == 0) {
-            throw new UnusableInputException("sample " + text, "there is none among the " + seen[0] + " samples");
+            throw new UnusableInputException(source, "there is no sample " + text + " among the " + seen[0]);
         }
     }
 
-    private void save(Recording recording, ResolvedSample sample, Path directory, Session session) throws IOException {
+    private void save(Recording recording, String source, ResolvedSample sample, Path directory, Session session)
+            throws IOException {
         boolean recorded = recording.giveStack(sample, (space, registers, dump) -> {
             SnapshotWriter.Saved saved = SnapshotWriter.write(directory, space, registers, dump, recording::debugFile);
             SavedSnapshots.report(directory, saved, session);
         });
         if (!recorded) {
             throw new UnusableInputException(
-                    "sample " + text, "its stack was not recorded, so there is nothing to unwind");
+                    source, "the stack of sample " + text + " was not recorded, so there is nothing to unwind");
         }
     }
 }

@@ -72,7 +72,7 @@ public final class ScriptCommand implements Subcommand {
         }
         Path path = arguments.path("PERF_DATA").orElseThrow();
         Optional<SampleChoice> choice = arguments.text("--sample").map(SampleChoice::parse);
-        Optional<Path> directory = arguments.path("--save-snapshot");
+        Optional<Path> directory = arguments.newDirectory("--save-snapshot");
         if (directory.isPresent() && choice.isEmpty()) {
             throw new UsageException("--save-snapshot keeps one sample: say which with --sample");
         }
@@ -92,7 +92,9 @@ public final class ScriptCommand implements Subcommand {
         try (Recording recording = RecordingArguments.open(path, input, options)) {
             if (choice.isPresent()) {
                 SampleWriter writer = json ? new SampleJson() : new SampleText();
-                choice.get().print(recording, writer, directory, session);
+                String source =
+                        RecordingArguments.isStandardInput(path) ? RecordingArguments.STANDARD_INPUT : path.toString();
+                choice.get().print(recording, source, writer, directory, session);
                 return ExitStatus.DONE;
             }
             try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {

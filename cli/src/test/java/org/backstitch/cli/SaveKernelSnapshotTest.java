@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.backstitch.fixtures.Fixtures;
+import org.backstitch.fixtures.SyntheticElf;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -90,12 +91,13 @@ class SaveKernelSnapshotTest {
     void whatCannotBeKeptIsSaid() throws IOException {
         Result none = run("kernel", core, "--vmlinux", vmlinux, "--task", "12345678");
         assertEquals(ExitStatus.UNUSABLE, none.status);
-        assertEquals("backstitch: task 12345678: there is no such task in it\n", none.err);
+        assertEquals("backstitch: " + core + ": there is no task 12345678 in it\n", none.err);
         Path full = Files.createDirectory(directory.resolve("full"));
         Files.createFile(full.resolve("something"));
         Result refused = run("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", full.toString());
         assertEquals(ExitStatus.UNUSABLE, refused.status);
-        assertEquals(1, refused.err.lines().count(), refused.err);
+        assertEquals("backstitch: " + full + ": it exists already, and is not empty\n", refused.err);
+        assertEquals("", refused.out, "it is refused before anything is read");
         // A case of which a file is broken, or missing.
         Path copy = directory.resolve("copy");
         run("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", copy.toString());
@@ -107,5 +109,20 @@ class SaveKernelSnapshotTest {
         Result missing = run("snapshot", copy.toString());
         assertEquals(ExitStatus.UNUSABLE, missing.status);
         assertEquals(1, missing.err.lines().count(), missing.err);
+    }
+
+    /** An ELF core of something else, such as a process: none of the kernel's memory is in it. */
+    @Test
+    void aCoreOfNoKernel() throws IOException {
+        byte[] process =
+                new SyntheticElf(4).segment(1, 4, 0x40_0000, new byte[64]).bytes();
+        String other = Files.write(directory.resolve("other"), process).toString();
+        Result refused = run("kernel", other, "--vmlinux", vmlinux);
+        assertEquals(ExitStatus.UNUSABLE, refused.status, refused.err);
+        assertEquals("", refused.out);
+        assertEquals(
+                "backstitch: " + other
+                        + ": no task of the kernel is in it: not a dump of a kernel, or one without its memory\n",
+                refused.err);
     }
 }

@@ -93,7 +93,11 @@ class SaveSnapshotTest {
         assertTrue(json.out.startsWith("{\"pid\":null,\"tid\":null,\"comm\":null,\"frames\":[{\"ip\":\""), json.out);
         Result twice = run("script", symfs, vdso, "--sample", "7", "--save-snapshot", kept, data);
         assertEquals(ExitStatus.UNUSABLE, twice.status);
-        assertEquals(1, twice.err.lines().count(), twice.err);
+        assertEquals("backstitch: " + kept + ": it exists already, and is not empty\n", twice.err);
+        assertEquals("", twice.out, "it is refused before anything is read");
+        Result none = run("script", symfs, vdso, "--sample", "123456789", data);
+        assertEquals(ExitStatus.UNUSABLE, none.status);
+        assertTrue(none.err.startsWith("backstitch: " + data + ": there is no sample 123456789 among the "), none.err);
     }
 
     @Test

@@ -133,6 +133,27 @@ public final class StackFlow {
         return code;
     }
 
+    /**
+     * Takes it that no call of some functions returns: what lies behind one is reached from elsewhere, or begins anew with what is assumed
+     * there.
+     *
+     * @param code its calls are decided
+     * @param functions the numbers of their regions
+     */
+    public static void endBehindCalls(DecodedCode code, BitSet functions) {
+        CodeIndex index = code.index();
+        for (int callee = 0; callee < index.callees(); callee++) {
+            int entry = code.find(index.place(callee));
+            int region = entry < 0 ? -1 : code.regionOf(entry);
+            if (region >= 0 && functions.get(region) && entry == code.first(region)) {
+                for (int at = 0; at < index.callsOf(callee); at++) {
+                    int call = index.callOf(callee, at);
+                    code.setWord(call, Effect.withAnswer(code.word(call), Returns.NEVER));
+                }
+            }
+        }
+    }
+
     /** Whether an instruction was reached by any analysis so far. */
     public boolean isReached(int instruction) {
         return reached.get(instruction);

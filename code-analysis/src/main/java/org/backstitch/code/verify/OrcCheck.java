@@ -80,6 +80,9 @@ final class OrcCheck {
             found = plus(found, INTERRUPT_FRAME);
         }
         if (found != Value.cfa(0)) {
+            if (entry.type() != OrcType.CALL && state.memory(found) == Value.initial(X86_64.RIP)) {
+                return Verdict.UNDECIDED; // a copy of the interrupt frame, as good as itself if all of it was copied
+            }
             // Another stack's address is no distance from this frame.
             return Value.kind(found) == Value.CFA ? Verdict.CONTRADICTED : Verdict.UNDECIDED;
         }

@@ -2,6 +2,7 @@ package org.backstitch.code.verify;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import org.backstitch.bytes.MalformedInputException;
@@ -18,6 +19,7 @@ import org.backstitch.elf.ElfConstants;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.ElfSymbols;
 import org.backstitch.elf.orc.OrcEntry;
+import org.backstitch.elf.orc.OrcRegister;
 import org.backstitch.elf.orc.OrcTable;
 import org.backstitch.elf.orc.OrcType;
 
@@ -53,6 +55,7 @@ public final class OrcVerifier {
             regions = callRegions();
         }
         code = StackFlow.prepare(DecodedCode.decode(module, regions, capstone), exact);
+        StackFlow.endBehindCalls(code, registerSavers());
         flow = new StackFlow(code, LandingPads.NONE);
         ledger = new Ledger(code);
     }
@@ -210,6 +213,30 @@ public final class OrcVerifier {
     private void follow(int region) {
         flow.analyze(region, this::assume);
         flow.visit(this::visit);
+    }
+
+    /**
+     * The helpers of entry code that save all registers of an interrupted context ({@code paranoid_entry}, {@code error_entry}): they are
+     * called with the return address on top of the hardware's frame, and return with a complete {@code pt_regs} under it. So RSP is not behind
+     * the call what it was in front of it, as it is for all other calls.
+     */
+    private BitSet registerSavers() {
+        BitSet regions = new BitSet();
+        for (int i = 0; i < code.size(); i = code.next(i)) {
+            int operation = Effect.operation(code.control(i));
+            if (operation == Effect.RETURN || operation == Effect.JUMP) {
+                int row = rowAt(i);
+                if (row >= 0 && isReturnAboveRegisters(table.entry(row))) {
+                    regions.set(code.regionOf(i));
+                }
+            }
+        }
+        return regions;
+    }
+
+    /** Whether a return address lies on top of saved registers. */
+    private static boolean isReturnAboveRegisters(OrcEntry entry) {
+        return entry.type() == OrcType.REGS && entry.spRegister() == OrcRegister.SP && entry.spOffset() == Long.BYTES;
     }
 
     private int rowAt(int instruction) {

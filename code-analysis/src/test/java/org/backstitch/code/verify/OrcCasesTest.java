@@ -153,6 +153,72 @@ class OrcCasesTest {
         assertEquals(16, wrong.instructions().contradicted());
     }
 
+    /**
+     * A helper that saves all registers where its return address was and returns on top of them: behind its call the frame is another, and
+     * the entry there is believed.
+     */
+    @Test
+    void registerSaver() throws IOException, InterruptedException {
+        String source = """
+                orc 5, 0, type=4, signal=1
+                pushq $-1
+                orc 5, 8, type=4, signal=1
+                call save
+                orc 5, 0, type=3, signal=1
+                movq %%rsp, %%rdi
+                call handle
+                nop
+                .type save,@function
+                save:
+                orc 5, 8
+                pushq %%rsi
+                orc 0, 0, type=0
+                movq 8(%%rsp), %%rsi
+                movq %%rdi, 8(%%rsp)
+                pushq %%rdx
+                pushq %%rcx
+                pushq %%rax
+                pushq %%r8
+                pushq %%r9
+                pushq %%r10
+                pushq %%r11
+                pushq %%rbx
+                pushq %%rbp
+                pushq %%r12
+                pushq %%r13
+                pushq %%r14
+                pushq %%r15
+                pushq %%rsi
+                orc 5, %d, type=3, signal=1
+                ret
+                .size save,.-save""";
+        Verification right = verify(source.formatted(8));
+        assertEquals(0, right.instructions().contradicted());
+        assertEquals(1, right.instructions().undecided()); // the helper's return
+        assertEquals(6, right.instructions().proved());
+        // Where no return address lies on top of the registers, it is no such helper.
+        assertEquals(3, verify(source.formatted(0)).instructions().contradicted());
+    }
+
+    /** As for interrupts that may nest (NMI): the hardware's frame is copied further down, and the entry means the copy. */
+    @Test
+    void copiedFrame() throws IOException, InterruptedException {
+        String source = """
+                orc 5, 0, type=4, signal=1
+                subq $40, %%rsp
+                orc 0, 0, type=0
+                pushq 72(%%rsp)
+                pushq 72(%%rsp)
+                pushq 72(%%rsp)
+                pushq 72(%%rsp)
+                pushq 72(%%rsp)
+                orc 5, %d, type=4, signal=1
+                nop""";
+        assertEquals(new Counts(1, 0, 1, 0), verify(source.formatted(0)).instructions());
+        assertEquals(new Counts(1, 1, 0, 0), verify(source.formatted(16)).instructions());
+        assertEquals(new Counts(2, 0, 0, 0), verify(source.formatted(80)).instructions());
+    }
+
     /** A switch to the interrupt stack: the old RSP is the first word of the new one, which cannot be followed. */
     @Test
     void stackSwitch() throws IOException, InterruptedException {

@@ -46,7 +46,8 @@ public final class StackDump implements Memory {
      * @param length how many bytes there are, up to half a gigabyte
      * @throws IndexOutOfBoundsException if the segment does not hold them, or they are more
      */
-    @SuppressWarnings({"MemorySegmentReferenceEquality", "ReferenceEquality"}) // another segment of the same memory gets a buffer of its own
+    @SuppressWarnings({"MemorySegmentReferenceEquality", "ReferenceEquality"
+    }) // another segment of the same memory gets a buffer of its own
     public StackDump set(MemorySegment segment, long offset, long address, long length) {
         if (offset < 0 || length < 0 || length > WINDOW_STEP || offset > segment.byteSize() - length) {
             throw new IndexOutOfBoundsException(
