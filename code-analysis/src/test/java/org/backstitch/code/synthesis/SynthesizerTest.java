@@ -163,6 +163,12 @@ class SynthesizerTest {
                 jumps:
                     nop
                     jmp helper
+                behind:
+                    sub $8, %rsp
+                    call outside@plt
+                    add $8, %rsp
+                    xor %ebp, %ebp
+                    ret
                 .globl keeps
                 .type keeps, @function
                 keeps:
@@ -197,6 +203,14 @@ class SynthesizerTest {
                     nop
                     ret
                 .size outer, .-outer
+                .globl late
+                .type late, @function
+                late:
+                    nop
+                    call behind
+                    nop
+                    ret
+                .size late, .-late
                 """, "gcc", "-O0");
         try (Arena arena = Arena.ofShared();
                 Capstone capstone = Capstone.open()) {
@@ -210,7 +224,7 @@ class SynthesizerTest {
                 assertRule(table, keeps + 9, "call rsp+16 rbp=c-16"); // behind the call RBP is no frame pointer
                 assertRule(table, keeps + 0xa, "call rsp+16 rbp=c-16");
                 assertRule(table, keeps + 0xb, "call rsp+8");
-                for (String name : List.of("direct", "tail", "outer")) {
+                for (String name : List.of("direct", "tail", "outer", "late")) {
                     long call = symbol(elf, name) + 1;
                     assertRule(table, call, "call rsp+8");
                     assertEquals(UnwindRule.NONE, table.rule(call + 5), name);
