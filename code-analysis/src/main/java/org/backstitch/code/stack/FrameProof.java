@@ -48,6 +48,7 @@ public final class FrameProof {
     private boolean startsTask;
 
     private boolean wrong;
+    private boolean changesFramePointer;
     private int refutable = -1;
     private int shown = -1;
 
@@ -73,11 +74,15 @@ public final class FrameProof {
     public static FrameProof of(StackFlow flow, DecodedCode code, int region, IntPredicate trusted) {
         // What was refuted in the context of another function, that came here by a mistake, may be right in its own.
         code.forgetRefutations(region);
+        boolean changed = false;
         for (int i = 0; ; i++) {
             flow.analyze(region, null);
             FrameProof proof = new FrameProof(flow, code, region, trusted);
+            changed |= proof.changesFramePointer;
             boolean refutes = !proof.wrong && proof.refutable >= 0 && i < MOST_REFUTATIONS;
             if (!refutes || !flow.refuteCauseOf(proof.refutable)) {
+                // Without the way that was refuted there may be none out of it at all: then that may have been right.
+                proof.changesFramePointer |= changed && proof.out.isEmpty();
                 proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
             }
@@ -90,6 +95,14 @@ public final class FrameProof {
      */
     public boolean isWrong() {
         return wrong;
+    }
+
+    /**
+     * Whether control may leave the function, to its caller or to another function, with another RBP than it came with: one that is known
+     * to be another, or is not known.
+     */
+    public boolean changesFramePointer() {
+        return changesFramePointer;
     }
 
     /**
@@ -170,6 +183,7 @@ public final class FrameProof {
             sureUntil[shown] = Math.min(sureUntil[shown], instruction);
         }
         startsTask |= Effect.operation(word) == Effect.SYSTEM_CALL && state.systemCallStartsTask();
+        changesFramePointer |= !isOutermost(state) && leavesWithOtherFramePointer(instruction, state);
         if (!isOutermost(state) && isContradiction(instruction, state)) {
             if (flow.doubt() < 0) {
                 wrong = true;
@@ -210,6 +224,25 @@ public final class FrameProof {
                 // It stays.
             }
         }
+    }
+
+    private boolean leavesWithOtherFramePointer(int instruction, StackState state) {
+        if (state.register(X86_64.RSP) != Value.cfa(-8) || state.memory(Value.cfa(-8)) != Value.initial(X86_64.RIP)) {
+            return false;
+        }
+        boolean other = state.register(X86_64.RBP) != Value.initial(X86_64.RBP);
+        long word = code.control(instruction);
+        return switch (Effect.operation(word)) {
+            case Effect.RETURN -> other && Effect.n(word) != Effect.FAR;
+            case Effect.JUMP_MEMORY -> other;
+            case Effect.JUMP, Effect.BRANCH -> {
+                int target = Effect.n(word);
+                boolean called = target < 0 || code.isCalled(code.regionOf(target));
+                yield isOtherFunction(instruction, target)
+                        && (other ? called : flow.framePointerChanges().isTarget(target));
+            }
+            default -> false;
+        };
     }
 
     private boolean isContradiction(int instruction, StackState state) {

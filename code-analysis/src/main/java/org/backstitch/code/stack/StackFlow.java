@@ -81,6 +81,7 @@ public final class StackFlow {
     private int unresolvedJumps;
     private int assumedEntries;
     private @Nullable Assumptions assumptions;
+    private FramePointerChanges framePointerChanges;
 
     /**
      * @param code its calls are decided
@@ -91,6 +92,7 @@ public final class StackFlow {
         this.pads = pads;
         this.jumpTables = new JumpTables(code);
         this.frontier = new Frontier(code.size());
+        this.framePointerChanges = new FramePointerChanges(code);
         for (int i = 0; i < pads.size(); i++) {
             int pad = code.find(pads.pad(i));
             if (pad >= 0) {
@@ -110,6 +112,16 @@ public final class StackFlow {
         if (pad > first && code.next(first) == pad && code.isPadding(first) && !code.isCalled(region)) {
             code.regions().setFunction(region, false);
         }
+    }
+
+    /** From now on RBP is not known behind the calls of functions that may change it. */
+    public void consider(FramePointerChanges changes) {
+        framePointerChanges = changes;
+    }
+
+    /** The functions that may change RBP, as far as they are {@link #consider considered}. */
+    FramePointerChanges framePointerChanges() {
+        return framePointerChanges;
     }
 
     /** Goes on with what an earlier one has reached, in the same code, cut into other regions. */
@@ -250,7 +262,7 @@ public final class StackFlow {
                 if (isCallOfNext(word, next)) {
                     state.apply(RETURN_ADDRESS);
                 } else if (Effect.width(word) == Returns.ALWAYS) {
-                    state.call(Preserved.of(word));
+                    returnTo(next, word);
                 } else {
                     return -1;
                 }
@@ -420,7 +432,7 @@ public final class StackFlow {
             state.apply(RETURN_ADDRESS);
             return true;
         }
-        state.call(Preserved.of(word));
+        returnTo(next, word);
         land(instruction);
         if (Effect.width(word) == Returns.ALWAYS) {
             return true;
@@ -429,6 +441,14 @@ public final class StackFlow {
             lead(next, next - 1);
         }
         return false;
+    }
+
+    /** Makes the state that behind a call, which is the word in front of {@code next}. */
+    private void returnTo(int next, long word) {
+        state.call(Preserved.of(word));
+        if (framePointerChanges.isBehind(next - 1)) {
+            state.forgetFramePointer();
+        }
     }
 
     /** Whether control may pass an operation and leave its region at the end; no call does. */

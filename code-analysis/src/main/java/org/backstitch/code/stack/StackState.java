@@ -338,6 +338,12 @@ public final class StackState {
         comparedA = -1;
     }
 
+    /** Says that it is not known any more what RBP holds. */
+    void forgetFramePointer() {
+        registers[X86_64.RBP] = Value.UNKNOWN;
+        indexed.write(1 << X86_64.RBP);
+    }
+
     void forgetComparison() {
         comparedA = -1;
     }

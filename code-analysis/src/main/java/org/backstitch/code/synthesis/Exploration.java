@@ -3,8 +3,10 @@ package org.backstitch.code.synthesis;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.TreeSet;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.DecodedCode;
+import org.backstitch.code.stack.FramePointerChanges;
 import org.backstitch.code.stack.FrameProof;
 import org.backstitch.code.stack.LandingPads;
 import org.backstitch.code.stack.ModuleCode;
@@ -32,6 +34,9 @@ final class Exploration {
     /** Guesses that have not proved themselves so far. */
     private final Set<Integer> pending = new HashSet<>();
 
+    /** The functions that may change RBP, by their first places. */
+    private final Set<Integer> framePointerChanges = new TreeSet<>();
+
     private DecodedCode code;
     private StackFlow flow;
     private BitSet certain = new BitSet();
@@ -50,11 +55,21 @@ final class Exploration {
         evidence = new ReturnEvidence(code);
     }
 
-    /** The code, cut into functions; {@code starts} knows which of them are guesses. */
-    static DecodedCode explore(ModuleCode module, FunctionStarts starts, Capstone capstone) {
+    /**
+     * What was found.
+     *
+     * @param code cut into functions; {@code starts} knows which of them are guesses
+     * @param framePointerChanges the functions that may change RBP
+     */
+    record Explored(DecodedCode code, FramePointerChanges framePointerChanges) {}
+
+    /** Explores a module. */
+    static Explored explore(ModuleCode module, FunctionStarts starts, Capstone capstone) {
         Exploration exploration = new Exploration(module, starts, capstone);
         exploration.run();
-        return exploration.code;
+        FramePointerChanges changes = new FramePointerChanges(exploration.code);
+        exploration.framePointerChanges.forEach(changes::add);
+        return new Explored(exploration.code, changes);
     }
 
     private void run() {
@@ -107,6 +122,11 @@ final class Exploration {
         FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         doubtful.remove(start);
         pending.remove(start);
+        if (proof.changesFramePointer()) {
+            framePointerChanges.add(start);
+        } else {
+            framePointerChanges.remove(start);
+        }
         if (starts.isGuess(start)) {
             judge(start, region, proof);
         }

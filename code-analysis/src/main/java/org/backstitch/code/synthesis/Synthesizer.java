@@ -2,12 +2,14 @@ package org.backstitch.code.synthesis;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.DecodedCode;
+import org.backstitch.code.stack.FramePointerChanges;
 import org.backstitch.code.stack.FrameProof;
 import org.backstitch.code.stack.LandingPads;
 import org.backstitch.code.stack.ModuleCode;
@@ -39,6 +41,8 @@ public final class Synthesizer {
     private final FunctionStarts starts;
     private final DecodedCode code;
     private final StackFlow flow;
+    private final FramePointerChanges framePointerChanges;
+    private boolean again;
     private final Map<FrameRow, Integer> numbers = new HashMap<>();
     private final List<FrameRow> rows = new ArrayList<>();
 
@@ -58,8 +62,11 @@ public final class Synthesizer {
         module = ModuleCode.of(elf, arena);
         starts = new FunctionStarts(module);
         starts.read(elf);
-        code = Exploration.explore(module, starts, capstone);
+        Exploration.Explored explored = Exploration.explore(module, starts, capstone);
+        code = explored.code();
+        framePointerChanges = explored.framePointerChanges();
         flow = new StackFlow(code, LandingPads.NONE);
+        flow.consider(framePointerChanges);
         rowOf = new int[code.size()];
         comparison = own == null ? null : new RowComparison(own);
         compared = new byte[comparison == null ? 0 : code.size()];
@@ -75,15 +82,31 @@ public final class Synthesizer {
     public static Synthesis synthesize(ElfFile elf, Capstone capstone, @Nullable OwnTable own, boolean onlyProved) {
         try (Arena arena = Arena.ofConfined()) {
             Synthesizer synthesizer = new Synthesizer(elf, capstone, arena, own);
-            synthesizer.code.regions().forEachFunction(synthesizer::follow);
+            synthesizer.followAll();
             return synthesizer.write(onlyProved, capstone);
         }
+    }
+
+    /**
+     * Follows every function; once more if one has turned out to change RBP because it calls another that does, until its callers are
+     * known, too.
+     */
+    private void followAll() {
+        do {
+            again = false;
+            refused = 0;
+            proved.clear();
+            Arrays.fill(rowOf, 0);
+            Arrays.fill(compared, (byte) 0);
+            code.regions().forEachFunction(this::follow);
+        } while (again);
     }
 
     private void follow(int region) {
         FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         int start = code.regions().start(region);
         boolean guess = starts.isGuess(start);
+        again |= proof.changesFramePointer() && framePointerChanges.add(start);
         if (proof.isWrong()) {
             refused++;
             return;

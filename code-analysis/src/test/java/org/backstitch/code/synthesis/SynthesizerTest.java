@@ -147,6 +147,93 @@ class SynthesizerTest {
         }
     }
 
+    /** Helpers that change RBP, since their callers know of it: what those say of RBP holds in front of the call, or is in a slot. */
+    @Test
+    void helpersThatChangeTheFramePointer() throws Exception {
+        Path library = build("s", """
+                .text
+                helper:
+                    xor %ebp, %ebp
+                    ret
+                sometimes:
+                    test %edi, %edi
+                    je 1f
+                    mov %rdi, %rbp
+                1:  ret
+                jumps:
+                    nop
+                    jmp helper
+                behind:
+                    sub $8, %rsp
+                    call outside@plt
+                    add $8, %rsp
+                    xor %ebp, %ebp
+                    ret
+                .globl keeps
+                .type keeps, @function
+                keeps:
+                    push %rbp
+                    mov %rsp, %rbp
+                    call helper
+                    nop
+                    pop %rbp
+                    ret
+                .size keeps, .-keeps
+                .globl direct
+                .type direct, @function
+                direct:
+                    nop
+                    call sometimes
+                    nop
+                    ret
+                .size direct, .-direct
+                .globl tail
+                .type tail, @function
+                tail:
+                    nop
+                    call jumps
+                    nop
+                    ret
+                .size tail, .-tail
+                .globl outer
+                .type outer, @function
+                outer:
+                    nop
+                    call tail
+                    nop
+                    ret
+                .size outer, .-outer
+                .globl late
+                .type late, @function
+                late:
+                    nop
+                    call behind
+                    nop
+                    ret
+                .size late, .-late
+                """, "gcc", "-O0");
+        try (Arena arena = Arena.ofShared();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = ElfFile.map(library, arena);
+            for (boolean onlyProved : new boolean[] {false, true}) {
+                UnwindTable table = CfiUnwindInfo.of(Synthesizer.synthesize(elf, capstone, null, onlyProved)
+                                .elf())
+                        .compile();
+                long keeps = symbol(elf, "keeps");
+                assertRule(table, keeps + 4, "call rbp+16 rbp=c-16");
+                assertRule(table, keeps + 9, "call rsp+16 rbp=c-16"); // behind the call RBP is no frame pointer
+                assertRule(table, keeps + 0xa, "call rsp+16 rbp=c-16");
+                assertRule(table, keeps + 0xb, "call rsp+8");
+                for (String name : List.of("direct", "tail", "outer", "late")) {
+                    long call = symbol(elf, name) + 1;
+                    assertRule(table, call, "call rsp+8");
+                    assertEquals(UnwindRule.NONE, table.rule(call + 5), name);
+                    assertEquals(UnwindRule.NONE, table.rule(call + 6), name);
+                }
+            }
+        }
+    }
+
     @Test
     void agreesWithSystemLibrary() throws IOException {
         Comparison comparison = compare(Path.of("/lib/x86_64-linux-gnu/libc.so.6"));
