@@ -48,7 +48,7 @@ public final class FrameProof {
     private boolean startsTask;
 
     private boolean wrong;
-    private boolean changesFramePointer;
+    private int changedRegisters;
     private int refutable = -1;
     private int shown = -1;
 
@@ -74,15 +74,15 @@ public final class FrameProof {
     public static FrameProof of(StackFlow flow, DecodedCode code, int region, IntPredicate trusted) {
         // What was refuted in the context of another function, that came here by a mistake, may be right in its own.
         code.forgetRefutations(region);
-        boolean changed = false;
+        int changed = 0;
         for (int i = 0; ; i++) {
             flow.analyze(region, null);
             FrameProof proof = new FrameProof(flow, code, region, trusted);
-            changed |= proof.changesFramePointer;
+            changed |= proof.changedRegisters & 1 << X86_64.RBP;
             boolean refutes = !proof.wrong && proof.refutable >= 0 && i < MOST_REFUTATIONS;
             if (!refutes || !flow.refuteCauseOf(proof.refutable)) {
                 // Without the way that was refuted there may be none out of it at all: then that may have been right.
-                proof.changesFramePointer |= changed && proof.out.isEmpty();
+                proof.changedRegisters |= proof.out.isEmpty() ? changed : 0;
                 proof.confirmed = proof.confirm(proof.out, true);
                 return proof;
             }
@@ -98,11 +98,11 @@ public final class FrameProof {
     }
 
     /**
-     * Whether control may leave the function, to its caller or to another function, with another RBP than it came with: one that is known
-     * to be another, or is not known.
+     * The callee-saved registers with which control leaves the function, to its caller or to another function, other than it came with; as a
+     * mask. RBP is among them if that may be: if it is known to be another, or is not known. The others are only if it is certain.
      */
-    public boolean changesFramePointer() {
-        return changesFramePointer;
+    public int changedRegisters() {
+        return changedRegisters;
     }
 
     /**
@@ -183,7 +183,10 @@ public final class FrameProof {
             sureUntil[shown] = Math.min(sureUntil[shown], instruction);
         }
         startsTask |= Effect.operation(word) == Effect.SYSTEM_CALL && state.systemCallStartsTask();
-        changesFramePointer |= !isOutermost(state) && leavesWithOtherFramePointer(instruction, state);
+        if (!isOutermost(state) && isReturnAddressOnTop(state)) {
+            changedRegisters |= leavesWithOtherFramePointer(instruction, state) ? 1 << X86_64.RBP : 0;
+            changedRegisters |= flow.doubt() < 0 ? certainlyChanged(instruction, state) : 0;
+        }
         if (!isOutermost(state) && isContradiction(instruction, state)) {
             if (flow.doubt() < 0) {
                 wrong = true;
@@ -226,10 +229,31 @@ public final class FrameProof {
         }
     }
 
-    private boolean leavesWithOtherFramePointer(int instruction, StackState state) {
-        if (state.register(X86_64.RSP) != Value.cfa(-8) || state.memory(Value.cfa(-8)) != Value.initial(X86_64.RIP)) {
-            return false;
+    private static boolean isReturnAddressOnTop(StackState state) {
+        return state.register(X86_64.RSP) == Value.cfa(-8) && state.memory(Value.cfa(-8)) == Value.initial(X86_64.RIP);
+    }
+
+    /** The callee-saved registers but for RBP that a way out leaves changed. */
+    private int certainlyChanged(int instruction, StackState state) {
+        long word = code.control(instruction);
+        int operation = Effect.operation(word);
+        if (operation == Effect.JUMP || operation == Effect.BRANCH) {
+            int target = Effect.n(word);
+            return isOtherFunction(instruction, target)
+                    ? flow.registerChanges().ofTarget(target) & ~(1 << X86_64.RBP)
+                    : 0;
         }
+        int registers = 0;
+        for (int register = 0; operation == Effect.RETURN && register < X86_64.RIP; register++) {
+            long value = state.register(register);
+            boolean changed = value != Value.initial(register) && value != Value.UNKNOWN;
+            boolean counts = Value.isCalleeSaved(register) && register != X86_64.RBP;
+            registers |= changed && counts ? 1 << register : 0;
+        }
+        return registers;
+    }
+
+    private boolean leavesWithOtherFramePointer(int instruction, StackState state) {
         boolean other = state.register(X86_64.RBP) != Value.initial(X86_64.RBP);
         long word = code.control(instruction);
         return switch (Effect.operation(word)) {
@@ -239,7 +263,7 @@ public final class FrameProof {
                 int target = Effect.n(word);
                 boolean called = target < 0 || code.isCalled(code.regionOf(target));
                 yield isOtherFunction(instruction, target)
-                        && (other ? called : flow.framePointerChanges().isTarget(target));
+                        && (other ? called : (flow.registerChanges().ofTarget(target) >>> X86_64.RBP & 1) != 0);
             }
             default -> false;
         };

@@ -81,7 +81,7 @@ public final class StackFlow {
     private int unresolvedJumps;
     private int assumedEntries;
     private @Nullable Assumptions assumptions;
-    private FramePointerChanges framePointerChanges;
+    private RegisterChanges registerChanges;
 
     /**
      * @param code its calls are decided
@@ -92,7 +92,7 @@ public final class StackFlow {
         this.pads = pads;
         this.jumpTables = new JumpTables(code);
         this.frontier = new Frontier(code.size());
-        this.framePointerChanges = new FramePointerChanges(code);
+        this.registerChanges = new RegisterChanges(code);
         for (int i = 0; i < pads.size(); i++) {
             int pad = code.find(pads.pad(i));
             if (pad >= 0) {
@@ -114,14 +114,14 @@ public final class StackFlow {
         }
     }
 
-    /** From now on RBP is not known behind the calls of functions that may change it. */
-    public void consider(FramePointerChanges changes) {
-        framePointerChanges = changes;
+    /** From now on the registers that functions change are not known behind calls of them. */
+    public void consider(RegisterChanges changes) {
+        registerChanges = changes;
     }
 
-    /** The functions that may change RBP, as far as they are {@link #consider considered}. */
-    FramePointerChanges framePointerChanges() {
-        return framePointerChanges;
+    /** The functions that change callee-saved registers, as far as they are {@link #consider considered}. */
+    RegisterChanges registerChanges() {
+        return registerChanges;
     }
 
     /** Goes on with what an earlier one has reached, in the same code, cut into other regions. */
@@ -446,8 +446,9 @@ public final class StackFlow {
     /** Makes the state that behind a call, which is the word in front of {@code next}. */
     private void returnTo(int next, long word) {
         state.call(Preserved.of(word));
-        if (framePointerChanges.isBehind(next - 1)) {
-            state.forgetFramePointer();
+        int changed = registerChanges.behind(next - 1);
+        if (changed != 0) {
+            state.change(changed);
         }
     }
 

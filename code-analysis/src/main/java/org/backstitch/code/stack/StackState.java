@@ -338,10 +338,14 @@ public final class StackState {
         comparedA = -1;
     }
 
-    /** Says that it is not known any more what RBP holds. */
-    void forgetFramePointer() {
-        registers[X86_64.RBP] = Value.UNKNOWN;
-        indexed.write(1 << X86_64.RBP);
+    /** Says of some registers that they hold something else now; of RBP, that it may. */
+    void change(int mask) {
+        for (int register = 0; register < REGISTERS; register++) {
+            if ((mask >>> register & 1) != 0) {
+                registers[register] = register == X86_64.RBP ? Value.UNKNOWN : Value.OTHER;
+            }
+        }
+        indexed.write(mask);
     }
 
     void forgetComparison() {

@@ -2,15 +2,16 @@ package org.backstitch.code.synthesis;
 
 import java.util.BitSet;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.DecodedCode;
-import org.backstitch.code.stack.FramePointerChanges;
 import org.backstitch.code.stack.FrameProof;
 import org.backstitch.code.stack.LandingPads;
 import org.backstitch.code.stack.ModuleCode;
 import org.backstitch.code.stack.Regions;
+import org.backstitch.code.stack.RegisterChanges;
 import org.backstitch.code.stack.ReturnEvidence;
 import org.backstitch.code.stack.StackFlow;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +35,8 @@ final class Exploration {
     /** Guesses that have not proved themselves so far. */
     private final Set<Integer> pending = new HashSet<>();
 
-    /** The functions that may change RBP, by their first places. */
-    private final Set<Integer> framePointerChanges = new TreeSet<>();
+    /** The callee-saved registers that functions change, as masks, by their first places. */
+    private final Map<Integer, Integer> registerChanges = new TreeMap<>();
 
     private DecodedCode code;
     private StackFlow flow;
@@ -59,16 +60,16 @@ final class Exploration {
      * What was found.
      *
      * @param code cut into functions; {@code starts} knows which of them are guesses
-     * @param framePointerChanges the functions that may change RBP
+     * @param registerChanges the functions that change callee-saved registers
      */
-    record Explored(DecodedCode code, FramePointerChanges framePointerChanges) {}
+    record Explored(DecodedCode code, RegisterChanges registerChanges) {}
 
     /** Explores a module. */
     static Explored explore(ModuleCode module, FunctionStarts starts, Capstone capstone) {
         Exploration exploration = new Exploration(module, starts, capstone);
         exploration.run();
-        FramePointerChanges changes = new FramePointerChanges(exploration.code);
-        exploration.framePointerChanges.forEach(changes::add);
+        RegisterChanges changes = new RegisterChanges(exploration.code);
+        exploration.registerChanges.forEach(changes::add);
         return new Explored(exploration.code, changes);
     }
 
@@ -122,10 +123,10 @@ final class Exploration {
         FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         doubtful.remove(start);
         pending.remove(start);
-        if (proof.changesFramePointer()) {
-            framePointerChanges.add(start);
+        if (proof.changedRegisters() != 0) {
+            registerChanges.put(start, proof.changedRegisters());
         } else {
-            framePointerChanges.remove(start);
+            registerChanges.remove(start);
         }
         if (starts.isGuess(start)) {
             judge(start, region, proof);

@@ -9,10 +9,10 @@ import java.util.List;
 import java.util.Map;
 import org.backstitch.code.capstone.Capstone;
 import org.backstitch.code.stack.DecodedCode;
-import org.backstitch.code.stack.FramePointerChanges;
 import org.backstitch.code.stack.FrameProof;
 import org.backstitch.code.stack.LandingPads;
 import org.backstitch.code.stack.ModuleCode;
+import org.backstitch.code.stack.RegisterChanges;
 import org.backstitch.code.stack.StackFlow;
 import org.backstitch.code.stack.StackState;
 import org.backstitch.elf.ElfFile;
@@ -41,7 +41,7 @@ public final class Synthesizer {
     private final FunctionStarts starts;
     private final DecodedCode code;
     private final StackFlow flow;
-    private final FramePointerChanges framePointerChanges;
+    private final RegisterChanges registerChanges;
     private boolean again;
     private final Map<FrameRow, Integer> numbers = new HashMap<>();
     private final List<FrameRow> rows = new ArrayList<>();
@@ -64,9 +64,9 @@ public final class Synthesizer {
         starts.read(elf);
         Exploration.Explored explored = Exploration.explore(module, starts, capstone);
         code = explored.code();
-        framePointerChanges = explored.framePointerChanges();
+        registerChanges = explored.registerChanges();
         flow = new StackFlow(code, LandingPads.NONE);
-        flow.consider(framePointerChanges);
+        flow.consider(registerChanges);
         rowOf = new int[code.size()];
         comparison = own == null ? null : new RowComparison(own);
         compared = new byte[comparison == null ? 0 : code.size()];
@@ -88,7 +88,7 @@ public final class Synthesizer {
     }
 
     /**
-     * Follows every function; once more if one has turned out to change RBP because it calls another that does, until its callers are
+     * Follows every function; once more if one has turned out to change registers because it calls another that does, until its callers are
      * known, too.
      */
     private void followAll() {
@@ -106,7 +106,7 @@ public final class Synthesizer {
         FrameProof proof = FrameProof.of(flow, code, region, starts::isTrusted);
         int start = code.regions().start(region);
         boolean guess = starts.isGuess(start);
-        again |= proof.changesFramePointer() && framePointerChanges.add(start);
+        again |= registerChanges.add(start, proof.changedRegisters());
         if (proof.isWrong()) {
             refused++;
             return;

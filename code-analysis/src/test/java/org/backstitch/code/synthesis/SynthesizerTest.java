@@ -15,6 +15,7 @@ import org.backstitch.code.capstone.Capstone;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.CallFrameInfo;
 import org.backstitch.unwind.table.CfiUnwindInfo;
+import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
 import org.backstitch.unwind.table.UnwindTable;
 import org.junit.jupiter.api.Test;
@@ -102,6 +103,107 @@ class SynthesizerTest {
             assertRule(table, g + 2, "call rsp+16");
             assertEquals(UnwindRule.NONE, table.rule(symbol(elf, "pops")), "pops what its caller pushed");
         }
+    }
+
+    /**
+     * Hand-written helpers ({@code h}, {@code r}) that change callee-saved registers, since whoever calls them has saved those ({@code f}).
+     * One that relies on them all the same ({@code g}, {@code u} through {@code t}) does not preserve them either: behind its call there are no
+     * rows where RBP is among them, and rows that say undefined of the others ({@code q}).
+     */
+    @Test
+    void helpersThatChangeCalleeSavedRegisters() throws Exception {
+        Path library = build("s", """
+                .text
+                .globl f
+                .type f, @function
+                f:  push %rbp
+                    push %rbx
+                    call h
+                    pop %rbx
+                    pop %rbp
+                    ret
+                .size f, .-f
+                .globl g
+                .type g, @function
+                g:  sub $8, %rsp
+                    call h
+                    add $8, %rsp
+                    ret
+                .size g, .-g
+                .globl u
+                .type u, @function
+                u:  sub $8, %rsp
+                    call t
+                    add $8, %rsp
+                    ret
+                .size u, .-u
+                .globl q
+                .type q, @function
+                q:  sub $8, %rsp
+                    call r
+                    add $8, %rsp
+                    ret
+                .size q, .-q
+                .type t, @function
+                t:  nop
+                    jmp h
+                .size t, .-t
+                .type h, @function
+                h:  mov %rsi, %rbp
+                    xor %ebx, %ebx
+                    ret
+                .size h, .-h
+                .type r, @function
+                r:  xor %ebx, %ebx
+                    ret
+                .size r, .-r
+                """, "gcc", "-O0");
+        try (Arena arena = Arena.ofShared();
+                Capstone capstone = Capstone.open()) {
+            ElfFile elf = ElfFile.map(library, arena);
+            long f = symbol(elf, "f");
+            List<String> expected = List.of(
+                    "0 call rsp+8",
+                    "1 call rsp+16 rbp=c-16",
+                    "2 call rsp+24 rbp=c-16 rbx=c-24",
+                    "8 call rsp+16 rbp=c-16",
+                    "9 call rsp+8", // and the first instruction of g
+                    "e call rsp+16", // in front of g's call
+                    "none",
+                    "18 call rsp+8", // u
+                    "1c call rsp+16",
+                    "none",
+                    "26 call rsp+8", // q
+                    "2a call rsp+16",
+                    "2f call rsp+16 rbx=u",
+                    "33 call rsp+8 rbx=u",
+                    "34 call rsp+8", // t
+                    "none", // for h
+                    "3d call rsp+8", // r
+                    "3f call rsp+8 rbx=u");
+            assertEquals(expected, rows(elf, capstone, false, f));
+            // No way out takes down q's frame with RBX as it was, which would confirm that r returns.
+            List<String> proved = new ArrayList<>(expected);
+            proved.set(12, "none");
+            proved.remove(13);
+            assertEquals(proved, rows(elf, capstone, true, f));
+        }
+    }
+
+    /** All made rows, with their addresses counted from {@code base}; {@code none} where there is a gap between them. */
+    private static List<String> rows(ElfFile elf, Capstone capstone, boolean onlyProved, long base) {
+        List<String> rows = new ArrayList<>();
+        ElfFile made = Synthesizer.synthesize(elf, capstone, null, onlyProved).elf();
+        long[] covered = {base};
+        CfiUnwindInfo.of(made).compile().forEachRow((start, end, rule, saved, _) -> {
+            if (start != covered[0]) {
+                rows.add("none");
+            }
+            covered[0] = end;
+            String registers = saved == SavedRegisters.SAME ? "" : " " + SavedRegisters.toString(saved);
+            rows.add("%x %s%s".formatted(start - base, UnwindRule.toString(rule), registers));
+        });
+        return rows;
     }
 
     /** As glibc's __clone: the child finds its function and argument on a stack of its own, which ends there. */
