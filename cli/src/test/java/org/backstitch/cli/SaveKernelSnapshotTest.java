@@ -3,9 +3,7 @@ package org.backstitch.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,19 +29,10 @@ class SaveKernelSnapshotTest {
                 .toString();
     }
 
-    private record Result(ExitStatus status, String out, String err) {}
-
-    private static Result run(String... arguments) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        ExitStatus status = new CommandRunner(Subcommands.all(), Session.of(out, err)).run(arguments);
-        return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-    }
-
     @Test
     void theRecordIsTheSame() {
-        List<String> all = run("kernel", core, "--vmlinux", vmlinux, "--format=json")
-                .out
+        List<String> all = CommandRun.of("kernel", core, "--vmlinux", vmlinux, "--format=json")
+                .out()
                 .lines()
                 .toList();
         assertTrue(all.size() > 50);
@@ -58,7 +47,7 @@ class SaveKernelSnapshotTest {
             }
             for (String format : List.of("json", "text")) {
                 String copy = directory.resolve(format + pid).toString();
-                Result saved = run(
+                CommandRun saved = CommandRun.of(
                         "kernel",
                         core,
                         "--vmlinux",
@@ -69,13 +58,13 @@ class SaveKernelSnapshotTest {
                         pid,
                         "--save-snapshot",
                         copy);
-                assertEquals(ExitStatus.DONE, saved.status, saved.err);
-                assertTrue(saved.err.contains("the same chain from there"), saved.err);
-                Result shown = run("snapshot", copy, "--format", format);
-                assertEquals(ExitStatus.DONE, shown.status, shown.err);
-                assertEquals(saved.out, shown.out);
+                assertEquals(ExitStatus.DONE, saved.status(), saved.err());
+                assertTrue(saved.err().contains("the same chain from there"), saved.err());
+                CommandRun shown = CommandRun.of("snapshot", copy, "--format", format);
+                assertEquals(ExitStatus.DONE, shown.status(), shown.err());
+                assertEquals(saved.out(), shown.out());
                 if (format.equals("json")) {
-                    assertEquals(record + "\n", saved.out);
+                    assertEquals(record + "\n", saved.out());
                 }
                 kept++;
             }
@@ -84,31 +73,33 @@ class SaveKernelSnapshotTest {
         String first = directory.resolve("first").toString();
         assertEquals(
                 all.getFirst() + "\n",
-                run("kernel", core, "--vmlinux", vmlinux, "--format=json", "--save-snapshot", first).out);
+                CommandRun.of("kernel", core, "--vmlinux", vmlinux, "--format=json", "--save-snapshot", first)
+                        .out());
     }
 
     @Test
     void whatCannotBeKeptIsSaid() throws IOException {
-        Result none = run("kernel", core, "--vmlinux", vmlinux, "--task", "12345678");
-        assertEquals(ExitStatus.UNUSABLE, none.status);
-        assertEquals("backstitch: " + core + ": there is no task 12345678 in it\n", none.err);
+        CommandRun none = CommandRun.of("kernel", core, "--vmlinux", vmlinux, "--task", "12345678");
+        assertEquals(ExitStatus.UNUSABLE, none.status());
+        assertEquals("backstitch: " + core + ": there is no task 12345678 in it\n", none.err());
         Path full = Files.createDirectory(directory.resolve("full"));
         Files.createFile(full.resolve("something"));
-        Result refused = run("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", full.toString());
-        assertEquals(ExitStatus.UNUSABLE, refused.status);
-        assertEquals("backstitch: " + full + ": it exists already, and is not empty\n", refused.err);
-        assertEquals("", refused.out, "it is refused before anything is read");
+        CommandRun refused =
+                CommandRun.of("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", full.toString());
+        assertEquals(ExitStatus.UNUSABLE, refused.status());
+        assertEquals("backstitch: " + full + ": it exists already, and is not empty\n", refused.err());
+        assertEquals("", refused.out(), "it is refused before anything is read");
         // A case of which a file is broken, or missing.
         Path copy = directory.resolve("copy");
-        run("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", copy.toString());
+        CommandRun.of("kernel", core, "--vmlinux", vmlinux, "--task=1", "--save-snapshot", copy.toString());
         Files.writeString(copy.resolve("orc.txt"), "nonsense\n");
-        Result broken = run("snapshot", copy.toString());
-        assertEquals(ExitStatus.UNUSABLE, broken.status);
-        assertEquals(1, broken.err.lines().count(), broken.err);
+        CommandRun broken = CommandRun.of("snapshot", copy.toString());
+        assertEquals(ExitStatus.UNUSABLE, broken.status());
+        assertEquals(1, broken.err().lines().count(), broken.err());
         Files.delete(copy.resolve("names.txt"));
-        Result missing = run("snapshot", copy.toString());
-        assertEquals(ExitStatus.UNUSABLE, missing.status);
-        assertEquals(1, missing.err.lines().count(), missing.err);
+        CommandRun missing = CommandRun.of("snapshot", copy.toString());
+        assertEquals(ExitStatus.UNUSABLE, missing.status());
+        assertEquals(1, missing.err().lines().count(), missing.err());
     }
 
     /** An ELF core of something else, such as a process: none of the kernel's memory is in it. */
@@ -117,12 +108,12 @@ class SaveKernelSnapshotTest {
         byte[] process =
                 new SyntheticElf(4).segment(1, 4, 0x40_0000, new byte[64]).bytes();
         String other = Files.write(directory.resolve("other"), process).toString();
-        Result refused = run("kernel", other, "--vmlinux", vmlinux);
-        assertEquals(ExitStatus.UNUSABLE, refused.status, refused.err);
-        assertEquals("", refused.out);
+        CommandRun refused = CommandRun.of("kernel", other, "--vmlinux", vmlinux);
+        assertEquals(ExitStatus.UNUSABLE, refused.status(), refused.err());
+        assertEquals("", refused.out());
         assertEquals(
                 "backstitch: " + other
                         + ": no task of the kernel is in it: not a dump of a kernel, or one without its memory\n",
-                refused.err);
+                refused.err());
     }
 }

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -68,15 +67,6 @@ class SaveProcessSnapshotTest {
 
     private String pid = "";
 
-    private record Result(ExitStatus status, String out, String err) {}
-
-    private static Result run(String... arguments) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        ExitStatus status = new CommandRunner(Subcommands.all(), Session.of(out, err)).run(arguments);
-        return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-    }
-
     private Process start(String... command) throws IOException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         started.add(process);
@@ -125,28 +115,28 @@ class SaveProcessSnapshotTest {
         assertEquals(5, threads.size());
         for (String thread : threads) {
             String copy = directory.resolve(command + thread).toString();
-            Result saved =
-                    run(command, input, "--thread", thread, "--registers", "--format=json", "--save-snapshot", copy);
-            assertEquals(ExitStatus.DONE, saved.status, saved.err);
-            assertTrue(saved.err.contains("the same chain from there"), saved.err);
-            assertTrue(saved.out.contains("\"user_stop\":\"end-of-stack\""), saved.out);
-            Result shown = run("snapshot", copy, "--registers", "--format=json");
-            assertEquals(ExitStatus.DONE, shown.status, shown.err);
-            assertEquals("{\"pid\":null,\"tid\":null,\"comm\":null," + chain(saved.out), shown.out);
+            CommandRun saved = CommandRun.of(
+                    command, input, "--thread", thread, "--registers", "--format=json", "--save-snapshot", copy);
+            assertEquals(ExitStatus.DONE, saved.status(), saved.err());
+            assertTrue(saved.err().contains("the same chain from there"), saved.err());
+            assertTrue(saved.out().contains("\"user_stop\":\"end-of-stack\""), saved.out());
+            CommandRun shown = CommandRun.of("snapshot", copy, "--registers", "--format=json");
+            assertEquals(ExitStatus.DONE, shown.status(), shown.err());
+            assertEquals("{\"pid\":null,\"tid\":null,\"comm\":null," + chain(saved.out()), shown.out());
         }
     }
 
     @Test
     void threadsThatRun() throws IOException {
         keepAll("pid", pid);
-        Result none = run("pid", pid, "--thread", "1");
-        assertEquals(ExitStatus.UNUSABLE, none.status);
-        assertEquals("backstitch: process " + pid + ": there is no thread 1 in it\n", none.err);
+        CommandRun none = CommandRun.of("pid", pid, "--thread", "1");
+        assertEquals(ExitStatus.UNUSABLE, none.status());
+        assertEquals("backstitch: process " + pid + ": there is no thread 1 in it\n", none.err());
         String full = directory.toString();
-        Result refused = run("pid", pid, "--save-snapshot", full);
-        assertEquals(ExitStatus.UNUSABLE, refused.status);
-        assertEquals("backstitch: " + full + ": it exists already, and is not empty\n", refused.err);
-        assertEquals("", refused.out, "no thread is held in vain");
+        CommandRun refused = CommandRun.of("pid", pid, "--save-snapshot", full);
+        assertEquals(ExitStatus.UNUSABLE, refused.status());
+        assertEquals("backstitch: " + full + ": it exists already, and is not empty\n", refused.err());
+        assertEquals("", refused.out(), "no thread is held in vain");
     }
 
     @Test
@@ -154,13 +144,13 @@ class SaveProcessSnapshotTest {
         complete("gcore", "-o", directory.resolve("core").toString(), pid);
         String core = directory.resolve("core." + pid).toString();
         keepAll("core", core);
-        Result none = run("core", core, "--thread", "1");
-        assertEquals(ExitStatus.UNUSABLE, none.status);
-        assertEquals("backstitch: " + core + ": there is no thread 1 in it\n", none.err);
+        CommandRun none = CommandRun.of("core", core, "--thread", "1");
+        assertEquals(ExitStatus.UNUSABLE, none.status());
+        assertEquals("backstitch: " + core + ": there is no thread 1 in it\n", none.err());
         String file = directory.resolve("waits.c").toString();
-        Result refused = run("core", core, "--save-snapshot", file);
-        assertEquals(ExitStatus.UNUSABLE, refused.status);
-        assertEquals("backstitch: " + file + ": not a directory\n", refused.err);
-        assertEquals("", refused.out);
+        CommandRun refused = CommandRun.of("core", core, "--save-snapshot", file);
+        assertEquals(ExitStatus.UNUSABLE, refused.status());
+        assertEquals("backstitch: " + file + ": not a directory\n", refused.err());
+        assertEquals("", refused.out());
     }
 }

@@ -4,9 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.backstitch.dump.user.Snapshot;
@@ -58,15 +56,6 @@ class SaveSnapshotTest {
         assertTrue(count[1] > 5, count[1] + " of " + count[0]);
     }
 
-    private record Result(ExitStatus status, String out, String err) {}
-
-    private static Result run(String... arguments) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        ExitStatus status = new CommandRunner(Subcommands.all(), Session.of(out, err)).run(arguments);
-        return new Result(status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-    }
-
     @Test
     void fromScriptToSnapshot() throws IOException {
         BundledRecording bundled = BundledRecording.unpack("deep", directory);
@@ -74,30 +63,37 @@ class SaveSnapshotTest {
         String vdso = "--vdso=" + bundled.vdso();
         String data = bundled.data().toString();
         String kept = directory.resolve("kept").toString();
-        Result saved = run("script", symfs, vdso, "--sample", "7", "--save-snapshot", kept, data);
-        assertEquals(ExitStatus.DONE, saved.status, saved.err);
-        assertTrue(saved.err.contains("the same chain from there"), saved.err);
-        Result shown = run("snapshot", kept, "--max-stack", "3");
-        assertEquals(ExitStatus.DONE, shown.status, shown.err);
-        List<String> first =
-                saved.out.lines().filter(line -> line.startsWith("\t")).limit(3).toList();
-        List<String> again = shown.out
+        CommandRun saved = CommandRun.of("script", symfs, vdso, "--sample", "7", "--save-snapshot", kept, data);
+        assertEquals(ExitStatus.DONE, saved.status(), saved.err());
+        assertTrue(saved.err().contains("the same chain from there"), saved.err());
+        CommandRun shown = CommandRun.of("snapshot", kept, "--max-stack", "3");
+        assertEquals(ExitStatus.DONE, shown.status(), shown.err());
+        List<String> first = saved.out()
+                .lines()
+                .filter(line -> line.startsWith("\t"))
+                .limit(3)
+                .toList();
+        List<String> again = shown.out()
                 .lines()
                 .filter(line -> line.startsWith("\t "))
                 .limit(3)
                 .toList();
         assertEquals(first, again);
-        String time = saved.out.lines().findFirst().orElseThrow().replaceAll(".* ([0-9]+\\.[0-9]{9}): .*", "$1");
-        assertEquals(saved.out, run("script", symfs, vdso, "--sample", time, data).out);
-        Result json = run("snapshot", kept, "--format=json", "--registers");
-        assertTrue(json.out.startsWith("{\"pid\":null,\"tid\":null,\"comm\":null,\"frames\":[{\"ip\":\""), json.out);
-        Result twice = run("script", symfs, vdso, "--sample", "7", "--save-snapshot", kept, data);
-        assertEquals(ExitStatus.UNUSABLE, twice.status);
-        assertEquals("backstitch: " + kept + ": it exists already, and is not empty\n", twice.err);
-        assertEquals("", twice.out, "it is refused before anything is read");
-        Result none = run("script", symfs, vdso, "--sample", "123456789", data);
-        assertEquals(ExitStatus.UNUSABLE, none.status);
-        assertTrue(none.err.startsWith("backstitch: " + data + ": there is no sample 123456789 among the "), none.err);
+        String time = saved.out().lines().findFirst().orElseThrow().replaceAll(".* ([0-9]+\\.[0-9]{9}): .*", "$1");
+        assertEquals(
+                saved.out(),
+                CommandRun.of("script", symfs, vdso, "--sample", time, data).out());
+        CommandRun json = CommandRun.of("snapshot", kept, "--format=json", "--registers");
+        assertTrue(
+                json.out().startsWith("{\"pid\":null,\"tid\":null,\"comm\":null,\"frames\":[{\"ip\":\""), json.out());
+        CommandRun twice = CommandRun.of("script", symfs, vdso, "--sample", "7", "--save-snapshot", kept, data);
+        assertEquals(ExitStatus.UNUSABLE, twice.status());
+        assertEquals("backstitch: " + kept + ": it exists already, and is not empty\n", twice.err());
+        assertEquals("", twice.out(), "it is refused before anything is read");
+        CommandRun none = CommandRun.of("script", symfs, vdso, "--sample", "123456789", data);
+        assertEquals(ExitStatus.UNUSABLE, none.status());
+        assertTrue(
+                none.err().startsWith("backstitch: " + data + ": there is no sample 123456789 among the "), none.err());
     }
 
     @Test
@@ -108,6 +104,8 @@ class SaveSnapshotTest {
         for (String wrong : List.of("0", "-1", "1.5", "x", "47:3")) {
             assertThrows(UsageException.class, () -> SampleChoice.parse(wrong));
         }
-        assertEquals(ExitStatus.USAGE, run("script", "--save-snapshot", "x", "perf.data").status);
+        assertEquals(
+                ExitStatus.USAGE,
+                CommandRun.of("script", "--save-snapshot", "x", "perf.data").status());
     }
 }

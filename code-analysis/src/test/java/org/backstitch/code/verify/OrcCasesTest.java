@@ -31,6 +31,11 @@ class OrcCasesTest {
             .short \\sp_reg | (\\bp_reg << 4) | (\\type << 8) | (\\signal << 11)
             .popsection
             .endm
+            .macro save_rest
+            .irp register, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+            pushq %\\register
+            .endr
+            .endm
             .section .orc_header,"a",@progbits
             .byte 0xfe,0x5d,0x32,0xbf,0x58,0x1b,0xd6,0x3b,0x2c,0xa9,0xa5,0xc6,0x5b,0xa5,0xa6,0x25,0xea,0xb3,0xfe,0x24
             .text
@@ -127,19 +132,7 @@ class OrcCasesTest {
                 pushq %%rdi
                 orc 5, 16, type=4, signal=1
                 pushq %%rsi
-                pushq %%rdx
-                pushq %%rcx
-                pushq %%rax
-                pushq %%r8
-                pushq %%r9
-                pushq %%r10
-                pushq %%r11
-                pushq %%rbx
-                pushq %%rbp
-                pushq %%r12
-                pushq %%r13
-                pushq %%r14
-                pushq %%r15
+                save_rest
                 orc 5, %d, type=3, signal=1
                 xorl %%ebp, %%ebp
                 call do_interrupt
@@ -175,19 +168,7 @@ class OrcCasesTest {
                 orc 0, 0, type=0
                 movq 8(%%rsp), %%rsi
                 movq %%rdi, 8(%%rsp)
-                pushq %%rdx
-                pushq %%rcx
-                pushq %%rax
-                pushq %%r8
-                pushq %%r9
-                pushq %%r10
-                pushq %%r11
-                pushq %%rbx
-                pushq %%rbp
-                pushq %%r12
-                pushq %%r13
-                pushq %%r14
-                pushq %%r15
+                save_rest
                 pushq %%rsi
                 orc 5, %d, type=3, signal=1
                 ret
