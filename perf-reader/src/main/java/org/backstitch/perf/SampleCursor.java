@@ -22,6 +22,7 @@ public final class SampleCursor {
     private final MemorySegment segment;
     private final EventTable events;
     private final long limit;
+    private final CounterValues counters;
 
     private long offset;
     private int size;
@@ -31,11 +32,8 @@ public final class SampleCursor {
     private long sampleType;
 
     /** Where the variable parts lie; meaningful only where {@link #sampleType} has their bit. */
-    private long readOffset;
-
-    private long readEnd;
-    private int readCount;
     private long callchainOffset;
+
     private int callchainLength;
     private long rawOffset;
     private int rawSize;
@@ -70,6 +68,7 @@ public final class SampleCursor {
 
     SampleCursor(MemorySegment segment, long limit, EventTable events) {
         this.segment = segment;
+        counters = new CounterValues(segment);
         this.limit = limit;
         this.events = events;
     }
@@ -111,11 +110,10 @@ public final class SampleCursor {
     private boolean walk(SampleLayout of, long at, long end) {
         long next = at;
         if ((sampleType & SampleType.READ) != 0) {
-            next = walkRead(of.readFormat, next, end);
+            next = counters.moveTo(of.readFormat, next, end);
             if (next < 0) {
                 return fail(at, "a sample too short for its counter values");
             }
-            readEnd = next;
         }
         callchainLength = 0;
         if ((sampleType & SampleType.CALLCHAIN) != 0) {
@@ -245,32 +243,6 @@ public final class SampleCursor {
         contentEnd = next;
         return true;
     }
-
-    /** Walks over {@code struct read_format}; returns its end, -1 if it does not fit. */
-    private long walkRead(long format, long at, long end) {
-        readOffset = at;
-        long next = at;
-        if ((format & ReadFormat.GROUP) == 0) {
-            readCount = 1;
-            next += 8L * (1 + Long.bitCount(format & READ_OPTIONS));
-        } else {
-            if (end - next < 8) {
-                return -1;
-            }
-            long count = segment.get(Words.LONG, next);
-            next += 8 + 8L * Long.bitCount(format & READ_TIMES);
-            long each = 8L * (1 + Long.bitCount(format & (READ_OPTIONS & ~READ_TIMES)));
-            if (next > end || count < 0 || count > (end - next) / each) {
-                return -1;
-            }
-            readCount = (int) count;
-            next += count * each;
-        }
-        return next <= end ? next : -1;
-    }
-
-    private static final long READ_TIMES = ReadFormat.TOTAL_TIME_ENABLED | ReadFormat.TOTAL_TIME_RUNNING;
-    private static final long READ_OPTIONS = READ_TIMES | ReadFormat.ID | ReadFormat.LOST;
 
     private long walkBranches(SampleLayout of, long at, long end) {
         long start = at + 8 + (of.branchHardwareIndex ? 8 : 0);
@@ -547,59 +519,37 @@ public final class SampleCursor {
 
     /** How many counters were read: 0 unless the event has {@link SampleType#READ}, 1 unless it has {@link ReadFormat#GROUP}. */
     public int readCount() {
-        return has(SampleType.READ) ? readCount : 0;
+        return has(SampleType.READ) ? counters.count() : 0;
+    }
+
+    private CounterValues counters() {
+        layout();
+        return counters;
     }
 
     /** The value of a counter. */
     public long readValue(int index) {
-        long format = layout().readFormat;
-        int checked = checkIndex(index, readCount());
-        return segment.get(Words.LONG, (format & ReadFormat.GROUP) == 0 ? readOffset : groupMember(format, checked));
+        return counters().value(checkIndex(index, readCount()));
     }
 
     /** The id of a counter; -1 if it was not recorded. */
     public long readId(int index) {
-        return readOption(index, ReadFormat.ID);
+        return counters().option(checkIndex(index, readCount()), ReadFormat.ID);
     }
 
     /** How many samples of a counter were lost; -1 if it was not recorded. */
     public long readLost(int index) {
-        return readOption(index, ReadFormat.LOST);
-    }
-
-    private long readOption(int index, long option) {
-        long format = layout().readFormat;
-        int checked = checkIndex(index, readCount());
-        if ((format & option) == 0) {
-            return -1;
-        }
-        if ((format & ReadFormat.GROUP) == 0) {
-            return segment.get(Words.LONG, readOffset + 8 + 8L * Long.bitCount(format & option - 1));
-        }
-        long before = format & option - 1 & ~(READ_TIMES | ReadFormat.GROUP);
-        return segment.get(Words.LONG, groupMember(format, checked) + 8 + 8L * Long.bitCount(before));
-    }
-
-    private long groupMember(long format, int index) {
-        long each = 8L * (1 + Long.bitCount(format & (READ_OPTIONS & ~READ_TIMES)));
-        return readOffset + 8 + 8L * Long.bitCount(format & READ_TIMES) + index * each;
+        return counters().option(checkIndex(index, readCount()), ReadFormat.LOST);
     }
 
     /** For how long the counters were enabled, in nanoseconds; -1 if it was not recorded. */
     public long timeEnabled() {
-        return readTime(ReadFormat.TOTAL_TIME_ENABLED);
+        return has(SampleType.READ) ? counters().time(ReadFormat.TOTAL_TIME_ENABLED) : -1;
     }
 
     /** For how long the counters counted, in nanoseconds; -1 if it was not recorded. */
     public long timeRunning() {
-        return readTime(ReadFormat.TOTAL_TIME_RUNNING);
-    }
-
-    private long readTime(long option) {
-        long format = layout().readFormat;
-        return has(SampleType.READ) && (format & option) != 0
-                ? segment.get(Words.LONG, readOffset + 8 + 8L * Long.bitCount(format & option - 1))
-                : -1;
+        return has(SampleType.READ) ? counters().time(ReadFormat.TOTAL_TIME_RUNNING) : -1;
     }
 
     /** The cost of the sampled instruction, as the PMU counts it: {@code union perf_sample_weight}; -1 if it was not recorded. */
@@ -686,7 +636,7 @@ public final class SampleCursor {
             throw new IllegalArgumentException("the sample does not have the field 0x" + Long.toHexString(field));
         }
         return switch ((int) field) {
-            case (int) SampleType.READ -> atStart ? readOffset : readEnd;
+            case (int) SampleType.READ -> atStart ? counters.start() : counters.end();
             case (int) SampleType.CALLCHAIN -> atStart ? callchainOffset - 8 : callchainOffset + 8L * callchainLength;
             case (int) SampleType.RAW -> atStart ? rawOffset - 4 : rawOffset + rawSize;
             case (int) SampleType.BRANCH_STACK -> atStart ? branchStart : branchEnd;
