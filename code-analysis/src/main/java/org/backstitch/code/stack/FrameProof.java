@@ -243,8 +243,11 @@ public final class FrameProof {
                     ? flow.registerChanges().ofTarget(target) & ~(1 << X86_64.RBP)
                     : 0;
         }
+        if (operation != Effect.RETURN || Effect.n(word) == Effect.FAR) {
+            return 0;
+        }
         int registers = 0;
-        for (int register = 0; operation == Effect.RETURN && register < X86_64.RIP; register++) {
+        for (int register = 0; register < X86_64.RIP; register++) {
             long value = state.register(register);
             boolean changed = value != Value.initial(register) && value != Value.UNKNOWN;
             boolean counts = Value.isCalleeSaved(register) && register != X86_64.RBP;

@@ -1,7 +1,6 @@
 package org.backstitch.unwind.machine;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
@@ -18,8 +17,6 @@ public final class StackDump implements Memory {
      * compiler knows. To read it from the segment takes it six times as long.
      */
     public static final VarHandle WORDS = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-
-    private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** How much of a segment a buffer shows, for a buffer cannot show all of a large one. */
     private static final long WINDOW = 1 << 30;
@@ -110,7 +107,7 @@ public final class StackDump implements Memory {
         if (!isReadable(wanted, Long.BYTES)) {
             throw new IllegalArgumentException("0x%x is not in the dump".formatted(wanted));
         }
-        return segment.get(WORD, offset + (wanted - address));
+        return (long) WORDS.get(buffer, bufferOffset() + (int) (wanted - address));
     }
 
     /**
@@ -123,9 +120,10 @@ public final class StackDump implements Memory {
         if (!isReadable(wanted, size)) {
             throw new IllegalArgumentException("0x%x is not in the dump".formatted(wanted));
         }
+        int start = bufferOffset() + (int) (wanted - address);
         long value = 0;
         for (int i = 0; i < size; i++) {
-            value |= (segment.get(ValueLayout.JAVA_BYTE, offset + (wanted - address) + i) & 0xffL) << i * Byte.SIZE;
+            value |= (buffer.get(start + i) & 0xffL) << i * Byte.SIZE;
         }
         return value;
     }
