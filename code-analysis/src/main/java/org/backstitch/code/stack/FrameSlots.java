@@ -102,6 +102,23 @@ final class FrameSlots {
         }
     }
 
+    /**
+     * Something is written over {@code width} bytes at an address in the frame. A vector that runs into a saved register from an array beside
+     * it is a turn of an unrolled loop that the array's size rules out: what the slot holds is not known then, rather than lost.
+     */
+    void overwrite(long address, int width) {
+        for (int i = count - 1; i >= 0; i--) {
+            int distance = Value.offset(addresses[i]) - Value.offset(address);
+            if (Value.kind(addresses[i]) == Value.kind(address) && distance > -WORD && distance < width) {
+                if (distance > 0 && width > WORD && Value.isSaved(values[i])) {
+                    values[i] = Value.UNKNOWN;
+                } else {
+                    remove(i);
+                }
+            }
+        }
+    }
+
     /** Forgets what lies below an address: a callee owns it. */
     void eraseBelow(long address) {
         for (int i = count - 1; i >= 0; i--) {

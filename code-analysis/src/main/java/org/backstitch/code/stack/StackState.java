@@ -177,7 +177,7 @@ public final class StackState {
             case Effect.CLOBBER -> {
                 long address = Value.plus(registers[b], n);
                 if (Value.isFrame(address)) {
-                    slots.erase(address, Effect.width(word));
+                    slots.overwrite(address, Effect.width(word));
                 }
             }
             case Effect.AND -> and(a, n);

@@ -115,6 +115,38 @@ class HandWrittenCasesTest {
                 ret""", "xor ebx, ebx", "rbx", "initial rbp");
     }
 
+    /**
+     * A vector that an unrolled loop would write over a saved register, if the array below it were larger than it is: no contradiction, for
+     * that turn is never taken. A word written over the register is one.
+     */
+    @Test
+    void savedRegisterOverwritten() throws IOException, InterruptedException {
+        String body = """
+                pushq %%rbx
+                .cfi_def_cfa_offset 16
+                .cfi_offset %%rbx, -16
+                movl %%edi, %%ebx
+                subq $16, %%rsp
+                .cfi_def_cfa_offset 32
+                cmpl $32, %%ebx
+                je .Lshort
+                %s
+                nop
+                .Lshort:
+                addq $16, %%rsp
+                .cfi_def_cfa_offset 16
+                popq %%rbx
+                .cfi_def_cfa_offset 8
+                .cfi_restore %%rbx
+                ret""";
+        Verification vector = verify(function(body.formatted("movaps %xmm0, 8(%rsp)")));
+        // From the nop on; where the ways meet the register may be lost.
+        assertEquals(new Counts(6, 0, 4, 0), vector.instructions());
+        Verification word = verify(function(body.formatted("movl $0, 16(%rsp)")));
+        assertTrue(word.instructions().contradicted() > 0);
+        assertEquals("nop", word.findings().getFirst().code().getLast().text());
+    }
+
     /** A register that the function destroys without having saved it, as helpers of hand-written assembly do. */
     @Test
     void registerDestroyed() throws IOException, InterruptedException {
