@@ -103,14 +103,18 @@ final class FrameSlots {
     }
 
     /**
-     * Something is written over {@code width} bytes at an address in the frame. A vector that runs into a saved register from an array beside
-     * it is a turn of an unrolled loop that the array's size rules out: what the slot holds is not known then, rather than lost.
+     * Something is written over {@code width} bytes at an address in the frame. Code does not destroy the only copy of a register that it has
+     * to restore: where it seems to, that is a turn of an unrolled loop that the size of the array beside rules out, and what the slot holds is
+     * not known.
+     *
+     * @param elsewhere the registers whose values at the entry are held elsewhere, too, as a mask
      */
-    void overwrite(long address, int width) {
+    void overwrite(long address, int width, int elsewhere) {
         for (int i = count - 1; i >= 0; i--) {
             int distance = Value.offset(addresses[i]) - Value.offset(address);
             if (Value.kind(addresses[i]) == Value.kind(address) && distance > -WORD && distance < width) {
-                if (distance > 0 && width > WORD && Value.isSaved(values[i])) {
+                int saved = Value.savedRegister(values[i]);
+                if (values[i] == Value.UNKNOWN || saved >= 0 && (elsewhere >>> saved & 1) == 0) {
                     values[i] = Value.UNKNOWN;
                 } else {
                     remove(i);

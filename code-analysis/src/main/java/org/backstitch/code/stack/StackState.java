@@ -177,7 +177,7 @@ public final class StackState {
             case Effect.CLOBBER -> {
                 long address = Value.plus(registers[b], n);
                 if (Value.isFrame(address)) {
-                    slots.overwrite(address, Effect.width(word));
+                    slots.overwrite(address, Effect.width(word), heldByRegisters());
                 }
             }
             case Effect.AND -> and(a, n);
@@ -218,6 +218,16 @@ public final class StackState {
                 // Nothing that matters.
             }
         }
+    }
+
+    /** The registers whose values at the entry some register holds, as a mask. */
+    private int heldByRegisters() {
+        int mask = 0;
+        for (int register = 0; register < REGISTERS; register++) {
+            int saved = Value.savedRegister(registers[register]);
+            mask |= saved < 0 ? 0 : 1 << saved;
+        }
+        return mask;
     }
 
     private void loadPointer(int a, int b, int n) {

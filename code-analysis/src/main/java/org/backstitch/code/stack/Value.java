@@ -96,6 +96,12 @@ public final class Value {
         return register >= 0 && offset(value) == 0 && (isCalleeSaved(register) || register == X86_64.RIP);
     }
 
+    /** The callee-saved register that held the value at the entry, exactly; -1 if none did. */
+    static int savedRegister(long value) {
+        int register = kind(value) - INITIAL;
+        return register >= 0 && offset(value) == 0 && isCalleeSaved(register) ? register : -1;
+    }
+
     /** Whether it is exactly what some register held at the entry. */
     static boolean isInitial(long value) {
         return kind(value) >= INITIAL && offset(value) == 0;

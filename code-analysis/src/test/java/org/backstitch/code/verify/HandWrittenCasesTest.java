@@ -116,35 +116,53 @@ class HandWrittenCasesTest {
     }
 
     /**
-     * A vector that an unrolled loop would write over a saved register, if the array below it were larger than it is: no contradiction, for
-     * that turn is never taken. A word written over the register is one.
+     * A word or a vector that an unrolled loop would write over a saved register, if the array below it were larger than it is: no
+     * contradiction, for that turn is never taken.
      */
     @Test
     void savedRegisterOverwritten() throws IOException, InterruptedException {
         String body = """
-                pushq %%rbx
+                pushq %rbx
                 .cfi_def_cfa_offset 16
-                .cfi_offset %%rbx, -16
-                movl %%edi, %%ebx
-                subq $16, %%rsp
+                .cfi_offset %rbx, -16
+                movl %edi, %ebx
+                subq $16, %rsp
                 .cfi_def_cfa_offset 32
-                cmpl $32, %%ebx
+                cmpl $32, %ebx
                 je .Lshort
-                %s
+                STORE
                 nop
                 .Lshort:
-                addq $16, %%rsp
+                addq $16, %rsp
                 .cfi_def_cfa_offset 16
-                popq %%rbx
+                popq %rbx
                 .cfi_def_cfa_offset 8
-                .cfi_restore %%rbx
+                .cfi_restore %rbx
                 ret""";
-        Verification vector = verify(function(body.formatted("movaps %xmm0, 8(%rsp)")));
-        // From the nop on; where the ways meet the register may be lost.
-        assertEquals(new Counts(6, 0, 4, 0), vector.instructions());
-        Verification word = verify(function(body.formatted("movl $0, 16(%rsp)")));
-        assertTrue(word.instructions().contradicted() > 0);
-        assertEquals("nop", word.findings().getFirst().code().getLast().text());
+        for (String store : List.of("movaps %xmm0, 8(%rsp)", "movl $0, 16(%rsp)", "movb $0, 20(%rsp)")) {
+            // From the nop on; where the ways meet the register may be lost.
+            assertEquals(
+                    new Counts(6, 0, 4, 0),
+                    verify(function(body.replace("STORE", store))).instructions(),
+                    store);
+        }
+    }
+
+    /** Once the register is restored its slot is free, and the row must not say any more that it is there. */
+    @Test
+    void slotUsedAgain() throws IOException, InterruptedException {
+        assertContradicted("""
+                pushq %rbx
+                .cfi_def_cfa_offset 16
+                .cfi_offset %rbx, -16
+                movl %edi, %ebx
+                movq (%rsp), %rbx
+                movl $0, (%rsp)
+                nop
+                addq $8, %rsp
+                .cfi_def_cfa_offset 8
+                .cfi_restore %rbx
+                ret""", "nop", "rbx", "other");
     }
 
     /** A register that the function destroys without having saved it, as helpers of hand-written assembly do. */
