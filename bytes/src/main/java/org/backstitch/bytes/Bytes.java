@@ -3,8 +3,6 @@ package org.backstitch.bytes;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -20,20 +18,16 @@ import java.nio.file.StandardOpenOption;
  * <p>A file that is truncated while it is mapped makes reads throw {@link InternalError}; {@link #isMappingFault} recognises it.
  */
 public final class Bytes {
-    private static final ValueLayout.OfShort LE_SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt LE_INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfLong LE_LONG =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    private final MemorySegment segment;
+    private final Words words;
+    private final long start;
     private final long size;
     private final String source;
     private final long origin;
 
-    private Bytes(MemorySegment segment, String source, long origin) {
-        this.segment = segment.asReadOnly();
-        this.size = segment.byteSize();
+    private Bytes(Words words, long start, long size, String source, long origin) {
+        this.words = words;
+        this.start = start;
+        this.size = size;
         this.source = source;
         this.origin = origin;
     }
@@ -52,12 +46,17 @@ public final class Bytes {
 
     /** A view of a segment; {@code source} names it in error messages. */
     public static Bytes of(MemorySegment segment, String source) {
-        return new Bytes(segment, source, 0);
+        return of(Words.of(segment), source);
+    }
+
+    /** A view of a segment's numbers; {@code source} names it in error messages. */
+    public static Bytes of(Words words, String source) {
+        return new Bytes(words, 0, words.segment().byteSize(), source, 0);
     }
 
     /** A view of an array, which must not change any more; {@code source} names it in error messages. */
     public static Bytes of(byte[] array, String source) {
-        return new Bytes(MemorySegment.ofArray(array), source, 0);
+        return of(array, source, 0);
     }
 
     /**
@@ -66,7 +65,7 @@ public final class Bytes {
      * @param origin where in the source it was copied from, in bytes
      */
     public static Bytes of(byte[] array, String source, long origin) {
-        return new Bytes(MemorySegment.ofArray(array), source, origin);
+        return new Bytes(Words.of(MemorySegment.ofArray(array)), 0, array.length, source, origin);
     }
 
     /** Whether {@code error} says that a mapped file has shrunk under its mapping (or its device failed). */
@@ -90,27 +89,39 @@ public final class Bytes {
         return origin;
     }
 
-    /** The memory under the view, read-only; for hot loops that do their own checks. */
+    /** The memory under the view, read-only. */
     public MemorySegment segment() {
-        return segment;
+        return words.segment().asSlice(start, size);
+    }
+
+    /**
+     * The numbers under a view that shows all of a segment, by the same offsets; for hot loops that do their own checks.
+     *
+     * @throws IllegalStateException if the view is a slice
+     */
+    public Words words() {
+        if (start != 0 || size != words.segment().byteSize()) {
+            throw new IllegalStateException("a slice");
+        }
+        return words;
     }
 
     /** The unsigned byte at {@code offset}: 0 to 255. */
     public int u8(long offset) {
         check(offset, 1);
-        return segment.get(ValueLayout.JAVA_BYTE, offset) & 0xff;
+        return words.u8(start + offset);
     }
 
     /** The unsigned 16-bit number at {@code offset}: 0 to 65535. */
     public int u16(long offset) {
         check(offset, 2);
-        return segment.get(LE_SHORT, offset) & 0xffff;
+        return words.u16(start + offset);
     }
 
     /** The signed 32-bit number at {@code offset}. */
     public int i32(long offset) {
         check(offset, 4);
-        return segment.get(LE_INT, offset);
+        return words.i32(start + offset);
     }
 
     /** The unsigned 32-bit number at {@code offset}: 0 to 2<sup>32</sup> - 1. */
@@ -121,13 +132,13 @@ public final class Bytes {
     /** The 64-bit number at {@code offset}; whether it is signed is the caller's business. */
     public long i64(long offset) {
         check(offset, 8);
-        return segment.get(LE_LONG, offset);
+        return words.i64(start + offset);
     }
 
     /** The {@code length} bytes at {@code offset} as a view of their own, of the same source. */
     public Bytes slice(long offset, long length) {
         check(offset, length);
-        return new Bytes(segment.asSlice(offset, length), source, origin + offset);
+        return new Bytes(words, start + offset, length, source, origin + offset);
     }
 
     /** Everything from {@code offset} on. */
@@ -138,7 +149,7 @@ public final class Bytes {
 
     /** The same bytes under the name of a part: {@code SOURCE(PART)}, offsets counted from the part's start. */
     public Bytes named(String part) {
-        return new Bytes(segment, source + "(" + part + ")", 0);
+        return new Bytes(words, start, size, source + "(" + part + ")", 0);
     }
 
     /**
@@ -149,13 +160,15 @@ public final class Bytes {
      */
     public void copyTo(byte[] target, long offset, int length) {
         check(offset, length);
-        MemorySegment.copy(segment, offset, MemorySegment.ofArray(target), 0, length);
+        words.copyTo(target, start + offset, length);
     }
 
     /** A copy of {@code length} bytes at {@code offset}. The length must have been bounded by the caller or by this view's size. */
     public byte[] copy(long offset, int length) {
         check(offset, length);
-        return segment.asSlice(offset, length).toArray(ValueLayout.JAVA_BYTE);
+        byte[] copy = new byte[length];
+        words.copyTo(copy, start + offset, length);
+        return copy;
     }
 
     /**
@@ -165,28 +178,38 @@ public final class Bytes {
      */
     public String cString(long offset) {
         check(offset, 0);
-        long end = offset;
-        while (end < size && segment.get(ValueLayout.JAVA_BYTE, end) != 0) {
-            end++;
-        }
+        long end = nul(offset, size);
         if (end == size) {
             throw malformed(offset, "a string without its terminating NUL");
         }
-        return utf8(offset, end - offset);
+        return utf8(offset, end);
     }
 
     /** The string in a fixed field of {@code length} bytes at {@code offset}: up to the first NUL, or all of it. */
     public String paddedString(long offset, long length) {
         check(offset, length);
-        long end = offset;
-        while (end < offset + length && segment.get(ValueLayout.JAVA_BYTE, end) != 0) {
-            end++;
-        }
-        return utf8(offset, end - offset);
+        return utf8(offset, nul(offset, offset + length));
     }
 
-    private String utf8(long offset, long length) {
-        return new String(copy(offset, Math.toIntExact(length)), StandardCharsets.UTF_8);
+    private String utf8(long offset, long end) {
+        return new String(copy(offset, Math.toIntExact(end - offset)), StandardCharsets.UTF_8);
+    }
+
+    /** Where the first NUL is between two offsets; the second of them if there is none. */
+    private long nul(long from, long end) {
+        long at = from;
+        for (; at <= end - Long.BYTES; at += Long.BYTES) {
+            long eight = words.i64(start + at);
+            // The lowest of the bits that this leaves is that of the first byte from which one cannot be subtracted.
+            long zeros = eight - 0x0101_0101_0101_0101L & ~eight & 0x8080_8080_8080_8080L;
+            if (zeros != 0) {
+                return at + Long.numberOfTrailingZeros(zeros) / Byte.SIZE;
+            }
+        }
+        while (at < end && words.u8(start + at) != 0) {
+            at++;
+        }
+        return at;
     }
 
     /** Whether {@code length} bytes at {@code offset} lie inside of the view. Both are taken as unsigned. */

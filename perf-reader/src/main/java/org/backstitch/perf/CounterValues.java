@@ -1,6 +1,6 @@
 package org.backstitch.perf;
 
-import java.lang.foreign.MemorySegment;
+import org.backstitch.bytes.Words;
 
 /**
  * The counter values of a sample, where they lie: {@code struct read_format} of {@code perf_event_open(2)}, one counter's or a group's.
@@ -13,14 +13,14 @@ final class CounterValues {
     /** What each counter of a group may have beside its value. */
     private static final long OF_EACH = ReadFormat.ID | ReadFormat.LOST;
 
-    private final MemorySegment segment;
+    private final Words words;
     private long format;
     private long start;
     private long end;
     private int count;
 
-    CounterValues(MemorySegment segment) {
-        this.segment = segment;
+    CounterValues(Words words) {
+        this.words = words;
     }
 
     /**
@@ -38,7 +38,7 @@ final class CounterValues {
             if (limit - next < 8) {
                 return -1;
             }
-            long counters = segment.get(Words.LONG, next);
+            long counters = words.i64(next);
             next += 8 + 8L * Long.bitCount(format & TIMES);
             if (next > limit || counters < 0 || counters > (limit - next) / memberSize()) {
                 return -1;
@@ -82,7 +82,7 @@ final class CounterValues {
 
     /** The value of a counter below {@link #count}. */
     long value(int index) {
-        return segment.get(Words.LONG, isGroup() ? member(index) : start);
+        return words.i64(isGroup() ? member(index) : start);
     }
 
     /**
@@ -96,8 +96,8 @@ final class CounterValues {
         }
         long before = format & option - 1;
         return isGroup()
-                ? segment.get(Words.LONG, member(index) + 8 + 8L * Long.bitCount(before & OF_EACH))
-                : segment.get(Words.LONG, start + 8 + 8L * Long.bitCount(before));
+                ? words.i64(member(index) + 8 + 8L * Long.bitCount(before & OF_EACH))
+                : words.i64(start + 8 + 8L * Long.bitCount(before));
     }
 
     /**
@@ -106,8 +106,6 @@ final class CounterValues {
      * @param option {@link ReadFormat#TOTAL_TIME_ENABLED} or {@link ReadFormat#TOTAL_TIME_RUNNING}
      */
     long time(long option) {
-        return (format & option) == 0
-                ? -1
-                : segment.get(Words.LONG, start + 8 + 8L * Long.bitCount(format & option - 1));
+        return (format & option) == 0 ? -1 : words.i64(start + 8 + 8L * Long.bitCount(format & option - 1));
     }
 }

@@ -1,7 +1,7 @@
 package org.backstitch.perf;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.backstitch.bytes.Words;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,25 +90,25 @@ final class EventTable {
     }
 
     /** The event of the sample at {@code offset}, {@code size} bytes long; {@link #UNKNOWN} if it names none. */
-    int eventOfSample(MemorySegment segment, long offset, int size) {
+    int eventOfSample(Words words, long offset, int size) {
         if (events.length == 1) {
             return 0;
         }
         if (idInSample < 0 || size < idInSample + 8) {
             return UNKNOWN;
         }
-        return eventOfRecordId(segment.get(Words.LONG, offset + idInSample));
+        return eventOfRecordId(words.i64(offset + idInSample));
     }
 
     /** The event of the record at {@code offset}, which the kernel wrote and which is no sample. */
-    int eventOfOther(MemorySegment segment, long offset, int size) {
+    int eventOfOther(Words words, long offset, int size) {
         if (events.length == 1 || (events.length > 0 && !events[0].attr().sampleIdAll())) {
             return 0;
         }
         if (idFromEnd <= 0 || size < SampleLayout.HEADER_SIZE + idFromEnd) {
             return UNKNOWN;
         }
-        return eventOfRecordId(segment.get(Words.LONG, offset + size - idFromEnd));
+        return eventOfRecordId(words.i64(offset + size - idFromEnd));
     }
 
     private int eventOfRecordId(long id) {

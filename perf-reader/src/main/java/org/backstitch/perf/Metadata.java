@@ -54,8 +54,8 @@ final class Metadata {
      */
     private long scan(FileHeader header, long from, boolean untilKernel) {
         // Damaged headers are met again, and counted, by those who read the records.
-        RecordCursor cursor = new RecordCursor(
-                file.segment(), from, header.dataEnd(), new EventTable(placeholders()), new Anomalies());
+        RecordCursor cursor =
+                new RecordCursor(file.words(), from, header.dataEnd(), new EventTable(placeholders()), new Anomalies());
         for (int count = 0; cursor.next(); count++) {
             if (untilKernel && cursor.type() < RecordType.USER_TYPE_START) {
                 return cursor.offset();

@@ -162,9 +162,9 @@ public final class PerfFile implements AutoCloseable {
             FileChannel channel,
             Anomalies anomalies)
             throws IOException {
-        RecordCursor cursor = new RecordCursor(file.segment(), start, end, table, anomalies);
+        RecordCursor cursor = new RecordCursor(file.words(), start, end, table, anomalies);
         try (Unpacker unpacker = new Unpacker(channel, anomalies)) {
-            unpacker.unpack(file.segment(), cursor, withRounds);
+            unpacker.unpack(file.words(), cursor, withRounds);
         }
     }
 
@@ -252,12 +252,12 @@ public final class PerfFile implements AutoCloseable {
      * @param sink counts the damage that the cursor meets; for a walk over records whose damage is counted already, an own one
      */
     public RecordCursor records(Anomalies sink) {
-        return new RecordCursor(bytes.segment(), start, end, table, sink);
+        return new RecordCursor(bytes.words(), start, end, table, sink);
     }
 
     /** A cursor for samples, on none yet. */
     public SampleCursor samples() {
-        return new SampleCursor(bytes.segment(), end, table);
+        return new SampleCursor(bytes.words(), end, table);
     }
 
     /**

@@ -40,7 +40,7 @@ public final class PerfStream implements AutoCloseable {
         this.arena = arena;
         this.arrived = arrived;
         Anomalies anomalies = new Anomalies();
-        Bytes bytes = Bytes.of(arrived.segment(), name);
+        Bytes bytes = Bytes.of(arrived.words(), name);
         while (arrived.size() < FileHeader.PIPE_SIZE && fill()) {
             // A pipe may give few bytes at a time.
         }
@@ -53,12 +53,12 @@ public final class PerfStream implements AutoCloseable {
         if (metadata.isCompressed()) {
             EventTable table = new EventTable(metadata.placeholders());
             RecordCursor cursor =
-                    new RecordCursor(arrived.segment(), FileHeader.PIPE_SIZE, arrived.size(), table, anomalies);
+                    new RecordCursor(arrived.words(), FileHeader.PIPE_SIZE, arrived.size(), table, anomalies);
             this.flat = Spool.create(arena);
             this.packed = new Packed(cursor, new Unpacker(flat, anomalies));
-            Bytes unpacked = Bytes.of(flat.segment(), name + "(unpacked)");
-            this.file =
-                    PerfFile.create(arena, unpacked, 0, flat.segment().byteSize(), header, metadata, true, anomalies);
+            Bytes unpacked = Bytes.of(flat.words(), name + "(unpacked)");
+            this.file = PerfFile.create(
+                    arena, unpacked, 0, flat.words().segment().byteSize(), header, metadata, true, anomalies);
         } else {
             this.flat = arrived;
             this.packed = new Packed(null, null);
@@ -142,7 +142,7 @@ public final class PerfStream implements AutoCloseable {
     /** Damage that it meets is met again, and counted, when the records are stepped through. */
     private RecordCursor cursor(Metadata metadata, long from) {
         EventTable table = new EventTable(metadata.placeholders());
-        return new RecordCursor(arrived.segment(), from, arrived.size(), table, new Anomalies());
+        return new RecordCursor(arrived.words(), from, arrived.size(), table, new Anomalies());
     }
 
     /** Steps a cursor over what has arrived, and waits for more where a record is not whole. */
@@ -189,9 +189,9 @@ public final class PerfStream implements AutoCloseable {
             return false;
         }
         if (step(cursor)) {
-            unpacker.take(arrived.segment(), cursor, true);
+            unpacker.take(arrived.words(), cursor, true);
         } else {
-            unpacker.finish(arrived.segment(), cursor);
+            unpacker.finish(arrived.words(), cursor);
         }
         return true;
     }

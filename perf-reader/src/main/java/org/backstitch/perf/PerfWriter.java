@@ -3,7 +3,6 @@ package org.backstitch.perf;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -13,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HexFormat;
 import java.util.List;
+import org.backstitch.bytes.Words;
 
 /**
  * Writes a recording, record by record, in bounded memory: a perf.data file, or what a pipe carries.
@@ -227,7 +227,7 @@ public final class PerfWriter implements AutoCloseable {
         if (layout == null) {
             throw new IllegalArgumentException("a sample of an event that this file does not have");
         }
-        MemorySegment segment = source.bytes().segment();
+        Words numbers = source.bytes().words();
         ByteBuffer buffer = begin(RecordType.SAMPLE, sample.misc());
         for (long field : FIXED) {
             if ((layout.sampleType & field) != 0) {
@@ -235,7 +235,7 @@ public final class PerfWriter implements AutoCloseable {
                 if (at < 0) {
                     throw new IllegalArgumentException("the sample lacks the field 0x" + Long.toHexString(field));
                 }
-                buffer.putLong(segment.get(Words.LONG, at));
+                buffer.putLong(numbers.i64(at));
             }
         }
         int room = MAX_RECORD_SIZE - out.recordSize();
@@ -253,7 +253,7 @@ public final class PerfWriter implements AutoCloseable {
                 putWords(chain, words, buffer);
             } else {
                 long start = sample.partStart(part);
-                out.put(segment, start, (int) (sample.partEnd(part) - start));
+                out.put(numbers.segment(), start, (int) (sample.partEnd(part) - start));
             }
         }
         out.end();

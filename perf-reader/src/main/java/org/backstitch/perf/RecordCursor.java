@@ -1,6 +1,6 @@
 package org.backstitch.perf;
 
-import java.lang.foreign.MemorySegment;
+import org.backstitch.bytes.Words;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +30,7 @@ public final class RecordCursor {
     /** The header of a COMPRESSED2 record, and the size of its data. */
     static final int COMPRESSED2_HEADER_SIZE = 16;
 
-    private final MemorySegment segment;
+    private final Words words;
     private final EventTable events;
     private final Anomalies anomalies;
 
@@ -44,8 +44,8 @@ public final class RecordCursor {
     private int misc;
     private int size;
 
-    RecordCursor(MemorySegment segment, long start, long end, EventTable events, Anomalies anomalies) {
-        this.segment = segment;
+    RecordCursor(Words words, long start, long end, EventTable events, Anomalies anomalies) {
+        this.words = words;
         this.events = events;
         this.anomalies = anomalies;
         this.end = end;
@@ -62,7 +62,7 @@ public final class RecordCursor {
         while (true) {
             long at = next;
             if (end - at >= HEADER_SIZE) {
-                long header = segment.get(Words.LONG, at);
+                long header = words.i64(at);
                 int headerType = (int) header;
                 int headerSize = (int) (header >>> 48);
                 if (headerType == RecordType.COMPRESSED2) {
@@ -94,7 +94,7 @@ public final class RecordCursor {
         if (end - at < COMPRESSED2_HEADER_SIZE) {
             return claimed;
         }
-        long data = segment.get(Words.LONG, at + HEADER_SIZE);
+        long data = words.i64(at + HEADER_SIZE);
         if (data <= 0 || data > Math.min(end - at, Integer.MAX_VALUE) - COMPRESSED2_HEADER_SIZE) {
             return claimed;
         }
@@ -117,7 +117,7 @@ public final class RecordCursor {
         if (left < HEADER_SIZE) {
             return false;
         }
-        long header = segment.get(Words.LONG, next);
+        long header = words.i64(next);
         int headerType = (int) header;
         long needed = header >>> 48;
         if (needed < HEADER_SIZE || headerType <= 0 || headerType > MAX_TYPE) {
@@ -127,7 +127,7 @@ public final class RecordCursor {
             if (left < COMPRESSED2_HEADER_SIZE) {
                 return false;
             }
-            long padded = (segment.get(Words.LONG, next + HEADER_SIZE) + COMPRESSED2_HEADER_SIZE + 7) & ~7L;
+            long padded = (words.i64(next + HEADER_SIZE) + COMPRESSED2_HEADER_SIZE + 7) & ~7L;
             boolean wrapped = padded > MAX_SIZE && padded < Integer.MAX_VALUE && (padded & MAX_SIZE) == needed;
             return left >= (wrapped ? padded : needed);
         }
@@ -135,8 +135,8 @@ public final class RecordCursor {
             return false;
         }
         long payload = switch (headerType) {
-            case RecordType.AUXTRACE -> needed >= 16 ? segment.get(Words.LONG, next + 8) : 0;
-            case RecordType.HEADER_TRACING_DATA -> needed >= 12 ? segment.get(Words.INT, next + 8) & 0xffff_ffffL : 0;
+            case RecordType.AUXTRACE -> needed >= 16 ? words.i64(next + 8) : 0;
+            case RecordType.HEADER_TRACING_DATA -> needed >= 12 ? words.i32(next + 8) & 0xffff_ffffL : 0;
             default -> 0;
         };
         return payload < 0 || payload <= left - needed;
@@ -162,8 +162,8 @@ public final class RecordCursor {
             anomalies.add(Anomalies.Kind.TRUNCATED, at, "the data end " + left + " bytes into a record's header");
             return end;
         }
-        long found = Resync.find(segment, at + 1, end, events);
-        long header = segment.get(Words.LONG, at);
+        long found = Resync.find(words, at + 1, end, events);
+        long header = words.i64(at);
         String text = "a record of type " + Integer.toUnsignedString((int) header) + " and " + (header >>> 48)
                 + " bytes where " + left + " are left; " + (found - at) + " bytes were skipped";
         boolean cut = found == end && RecordType.isKnown((int) header) && (header >>> 48) > left;
@@ -228,8 +228,8 @@ public final class RecordCursor {
      */
     public long payloadSize() {
         return switch (type) {
-            case RecordType.AUXTRACE -> size >= 16 ? segment.get(Words.LONG, offset + 8) : 0;
-            case RecordType.HEADER_TRACING_DATA -> size >= 12 ? segment.get(Words.INT, offset + 8) & 0xffff_ffffL : 0;
+            case RecordType.AUXTRACE -> size >= 16 ? words.i64(offset + 8) : 0;
+            case RecordType.HEADER_TRACING_DATA -> size >= 12 ? words.i32(offset + 8) & 0xffff_ffffL : 0;
             default -> 0;
         };
     }
@@ -242,9 +242,9 @@ public final class RecordCursor {
     /** The index of the current record's event; -1 if it names none, or is not of the kernel. */
     public int eventIndex() {
         if (type == RecordType.SAMPLE) {
-            return events.eventOfSample(segment, offset, size);
+            return events.eventOfSample(words, offset, size);
         }
-        return type < RecordType.USER_TYPE_START ? events.eventOfOther(segment, offset, size) : EventTable.UNKNOWN;
+        return type < RecordType.USER_TYPE_START ? events.eventOfOther(words, offset, size) : EventTable.UNKNOWN;
     }
 
     private @Nullable SampleLayout layout() {
@@ -258,23 +258,23 @@ public final class RecordCursor {
             return -1;
         }
         if (type == RecordType.SAMPLE) {
-            return layout.time >= 0 && layout.time + 8 <= size ? segment.get(Words.LONG, offset + layout.time) : -1;
+            return layout.time >= 0 && layout.time + 8 <= size ? words.i64(offset + layout.time) : -1;
         }
         return layout.timeFromEnd != 0 && HEADER_SIZE + layout.timeFromEnd <= size
-                ? segment.get(Words.LONG, offset + size - layout.timeFromEnd)
+                ? words.i64(offset + size - layout.timeFromEnd)
                 : -1;
     }
 
     /** The current record's process; -1 if it does not say in its sample fields or its {@link SampleId}. */
     public int pid() {
         long at = tidOffset();
-        return at < 0 ? -1 : segment.get(Words.INT, at);
+        return at < 0 ? -1 : words.i32(at);
     }
 
     /** The current record's thread; -1 if it does not say in its sample fields or its {@link SampleId}. */
     public int tid() {
         long at = tidOffset();
-        return at < 0 ? -1 : segment.get(Words.INT, at + 4);
+        return at < 0 ? -1 : words.i32(at + 4);
     }
 
     private long tidOffset() {

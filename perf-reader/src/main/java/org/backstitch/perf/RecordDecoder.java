@@ -6,6 +6,7 @@ import java.util.List;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.bytes.Words;
 import org.jspecify.annotations.Nullable;
 
 /** Decodes single records into {@link PerfRecord}s. Safe for use by several threads. */
@@ -18,10 +19,12 @@ final class RecordDecoder {
     private static final int COMM_SIZE = 16;
 
     private final Bytes bytes;
+    private final Words words;
     private final EventTable events;
 
     RecordDecoder(Bytes bytes, EventTable events) {
         this.bytes = bytes;
+        this.words = bytes.words();
         this.events = events;
     }
 
@@ -76,7 +79,7 @@ final class RecordDecoder {
     }
 
     private @Nullable SampleLayout layout(PerfRecord.Header header) {
-        return events.layout(events.eventOfOther(bytes.segment(), header.offset(), header.size()));
+        return events.layout(events.eventOfOther(words, header.offset(), header.size()));
     }
 
     private Bytes body(PerfRecord.Header header, int end) {

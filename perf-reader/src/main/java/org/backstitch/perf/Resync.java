@@ -1,6 +1,6 @@
 package org.backstitch.perf;
 
-import java.lang.foreign.MemorySegment;
+import org.backstitch.bytes.Words;
 
 /**
  * Finds the next record behind damage.
@@ -26,16 +26,16 @@ final class Resync {
      * @param end of the data
      * @return an offset in {@code from} to {@code end}; {@code end} if there is none
      */
-    static long find(MemorySegment segment, long from, long end, EventTable events) {
+    static long find(Words words, long from, long end, EventTable events) {
         for (long at = from; at <= end - SampleLayout.HEADER_SIZE; at++) {
-            if (credible(segment, at, end, events)) {
+            if (credible(words, at, end, events)) {
                 return at;
             }
         }
         return end;
     }
 
-    private static boolean credible(MemorySegment segment, long start, long end, EventTable events) {
+    private static boolean credible(Words words, long start, long end, EventTable events) {
         long at = start;
         boolean anyOfKernel = false;
         for (int i = 0; i < CHAIN; i++) {
@@ -46,7 +46,7 @@ final class Resync {
             if (end - at < SampleLayout.HEADER_SIZE) {
                 return false;
             }
-            long header = segment.get(Words.LONG, at);
+            long header = words.i64(at);
             int type = (int) header;
             int misc = (int) (header >>> 32) & 0xffff;
             int size = (int) (header >>> 48);
@@ -54,7 +54,7 @@ final class Resync {
                 return false;
             }
             if (type < RecordType.USER_TYPE_START) {
-                if ((misc & UNUSED_MISC) != 0 || size % 8 != 0 || !isComplete(segment, at, type, size, events)) {
+                if ((misc & UNUSED_MISC) != 0 || size % 8 != 0 || !isComplete(words, at, type, size, events)) {
                     return false;
                 }
                 anyOfKernel = true;
@@ -69,9 +69,9 @@ final class Resync {
     }
 
     /** Whether a record of the kernel names an event and has room for what that event's records hold at least. */
-    private static boolean isComplete(MemorySegment segment, long at, int type, int size, EventTable events) {
+    private static boolean isComplete(Words words, long at, int type, int size, EventTable events) {
         boolean sample = type == RecordType.SAMPLE;
-        int event = sample ? events.eventOfSample(segment, at, size) : events.eventOfOther(segment, at, size);
+        int event = sample ? events.eventOfSample(words, at, size) : events.eventOfOther(words, at, size);
         SampleLayout layout = event == EventTable.UNKNOWN ? null : events.layout(event);
         return layout != null && size >= (sample ? layout.fixedSize : minimumSize(type) + layout.sampleIdSize);
     }

@@ -1,6 +1,6 @@
 package org.backstitch.perf;
 
-import java.lang.foreign.MemorySegment;
+import org.backstitch.bytes.Words;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +19,7 @@ public final class SampleCursor {
     private static final int HEADER_SIZE = SampleLayout.HEADER_SIZE;
     private static final long BRANCH_SIZE = 24;
 
-    private final MemorySegment segment;
+    private final Words words;
     private final EventTable events;
     private final long limit;
     private final CounterValues counters;
@@ -66,9 +66,9 @@ public final class SampleCursor {
     private Anomalies.Kind faultKind = Anomalies.Kind.BAD_SAMPLE;
     private long faultOffset;
 
-    SampleCursor(MemorySegment segment, long limit, EventTable events) {
-        this.segment = segment;
-        counters = new CounterValues(segment);
+    SampleCursor(Words words, long limit, EventTable events) {
+        this.words = words;
+        counters = new CounterValues(words);
         this.limit = limit;
         this.events = events;
     }
@@ -84,14 +84,14 @@ public final class SampleCursor {
         if (recordOffset < 0 || recordOffset > limit - HEADER_SIZE) {
             throw new IndexOutOfBoundsException("no record at " + recordOffset);
         }
-        long header = segment.get(Words.LONG, recordOffset);
+        long header = words.i64(recordOffset);
         offset = recordOffset;
         misc = (int) (header >>> 32) & 0xffff;
         size = (int) (header >>> 48);
         if ((int) header != RecordType.SAMPLE || size < HEADER_SIZE || size > limit - recordOffset) {
             throw new IllegalArgumentException("no sample at " + recordOffset);
         }
-        eventIndex = events.eventOfSample(segment, recordOffset, size);
+        eventIndex = events.eventOfSample(words, recordOffset, size);
         SampleLayout found = events.layout(eventIndex);
         if (found == null) {
             sampleType = 0;
@@ -127,11 +127,11 @@ public final class SampleCursor {
         }
         rawSize = 0;
         if ((sampleType & SampleType.RAW) != 0) {
-            if (end - next < 4 || (segment.get(Words.INT, next) & 0xffff_ffffL) > end - next - 4) {
+            if (end - next < 4 || (words.i32(next) & 0xffff_ffffL) > end - next - 4) {
                 return fail(next, "a sample too short for its raw data");
             }
             rawOffset = next + 4;
-            rawSize = segment.get(Words.INT, next);
+            rawSize = words.i32(next);
             next = rawOffset + rawSize;
         }
         branchCount = 0;
@@ -171,7 +171,7 @@ public final class SampleCursor {
             stackDumpSize = (int) count;
             next = stackOffset + count;
             if (count > 0) {
-                long dynamicSize = segment.get(Words.LONG, next);
+                long dynamicSize = words.i64(next);
                 if (Long.compareUnsigned(dynamicSize, count) > 0) {
                     return fail(next, "a user stack that claims more bytes than its dump has");
                 }
@@ -249,7 +249,7 @@ public final class SampleCursor {
         if (start > end) {
             return -1;
         }
-        long count = segment.get(Words.LONG, at);
+        long count = words.i64(at);
         long each = BRANCH_SIZE + (of.branchCounters ? 8 : 0);
         if (count < 0 || count > (end - start) / each) {
             return -1;
@@ -265,13 +265,13 @@ public final class SampleCursor {
         if (end - at < 8) {
             return -1;
         }
-        long count = segment.get(Words.LONG, at);
+        long count = words.i64(at);
         return count >= 0 && count <= (end - at - 8) / each ? count : -1;
     }
 
     /** An ABI number; one that nobody has defined is taken for the 64-bit one, as it has registers. */
     private int abiAt(long at) {
-        long abi = segment.get(Words.LONG, at);
+        long abi = words.i64(at);
         return abi == PerfRegisters.ABI_NONE || abi == PerfRegisters.ABI_32 ? (int) abi : PerfRegisters.ABI_64;
     }
 
@@ -358,13 +358,13 @@ public final class SampleCursor {
     /** The process; -1 if it was not recorded or was already gone. */
     public int pid() {
         int at = layout().tid;
-        return at < 0 ? -1 : segment.get(Words.INT, offset + at);
+        return at < 0 ? -1 : words.i32(offset + at);
     }
 
     /** The thread; -1 if it was not recorded or was already gone. */
     public int tid() {
         int at = layout().tid;
-        return at < 0 ? -1 : segment.get(Words.INT, offset + at + 4);
+        return at < 0 ? -1 : words.i32(offset + at + 4);
     }
 
     /** In nanoseconds of the recording's clock; -1 if it was not recorded. */
@@ -391,7 +391,7 @@ public final class SampleCursor {
     /** The CPU; -1 if it was not recorded. */
     public int cpu() {
         int at = layout().cpu;
-        return at < 0 ? -1 : segment.get(Words.INT, offset + at);
+        return at < 0 ? -1 : words.i32(offset + at);
     }
 
     /** For how many events the sample stands: as it says, else the event's fixed period, else -1. */
@@ -401,7 +401,7 @@ public final class SampleCursor {
     }
 
     private long fixed(int at) {
-        return at < 0 ? -1 : segment.get(Words.LONG, offset + at);
+        return at < 0 ? -1 : words.i64(offset + at);
     }
 
     /** How many words the recorded callchain has, markers included ({@link CallchainContext}). */
@@ -411,7 +411,7 @@ public final class SampleCursor {
 
     /** A word of the recorded callchain, innermost first: an address or a marker of {@link CallchainContext}. */
     public long callchain(int index) {
-        return segment.get(Words.LONG, callchainOffset + 8L * checkIndex(index, callchainLength));
+        return words.i64(callchainOffset + 8L * checkIndex(index, callchainLength));
     }
 
     /** Where the first word of the recorded callchain lies. */
@@ -452,7 +452,7 @@ public final class SampleCursor {
         if ((mask >>> register & 1) == 0) {
             throw new IndexOutOfBoundsException("register " + register + " was not recorded");
         }
-        return segment.get(Words.LONG, start + 8L * Long.bitCount(mask & (1L << register) - 1));
+        return words.i64(start + 8L * Long.bitCount(mask & (1L << register) - 1));
     }
 
     /** Where the copy of the user stack lies. Its first byte was at the stack pointer of the user registers. */
@@ -501,20 +501,18 @@ public final class SampleCursor {
     }
 
     private long branchWord(int index, int at) {
-        return segment.get(Words.LONG, branchOffset + BRANCH_SIZE * checkIndex(index, branchCount) + at);
+        return words.i64(branchOffset + BRANCH_SIZE * checkIndex(index, branchCount) + at);
     }
 
     /** The event counters of a branch, packed as the PMU has them; -1 if they were not recorded. */
     public long branchCounters(int index) {
         int checked = checkIndex(index, branchCount);
-        return layout().branchCounters ? segment.get(Words.LONG, branchCounterOffset + 8L * checked) : -1;
+        return layout().branchCounters ? words.i64(branchCounterOffset + 8L * checked) : -1;
     }
 
     /** The hardware's index of the newest branch; -1 if it was not recorded or is not known. */
     public long branchHardwareIndex() {
-        return has(SampleType.BRANCH_STACK) && layout().branchHardwareIndex
-                ? segment.get(Words.LONG, branchOffset - 8)
-                : -1;
+        return has(SampleType.BRANCH_STACK) && layout().branchHardwareIndex ? words.i64(branchOffset - 8) : -1;
     }
 
     /** How many counters were read: 0 unless the event has {@link SampleType#READ}, 1 unless it has {@link ReadFormat#GROUP}. */
@@ -554,17 +552,17 @@ public final class SampleCursor {
 
     /** The cost of the sampled instruction, as the PMU counts it: {@code union perf_sample_weight}; -1 if it was not recorded. */
     public long weight() {
-        return has(SampleType.WEIGHT | SampleType.WEIGHT_STRUCT) ? segment.get(Words.LONG, weightOffset) : -1;
+        return has(SampleType.WEIGHT | SampleType.WEIGHT_STRUCT) ? words.i64(weightOffset) : -1;
     }
 
     /** Where the data came from: {@code union perf_mem_data_src}; -1 if it was not recorded. */
     public long dataSource() {
-        return has(SampleType.DATA_SRC) ? segment.get(Words.LONG, dataSourceOffset) : -1;
+        return has(SampleType.DATA_SRC) ? words.i64(dataSourceOffset) : -1;
     }
 
     /** {@code PERF_TXN_*}; -1 if it was not recorded. */
     public long transaction() {
-        return has(SampleType.TRANSACTION) ? segment.get(Words.LONG, transactionOffset) : -1;
+        return has(SampleType.TRANSACTION) ? words.i64(transactionOffset) : -1;
     }
 
     /** {@link PerfRegisters#ABI_NONE} if the sample has no registers of the interrupt, else of which kind they are. */
@@ -588,22 +586,22 @@ public final class SampleCursor {
 
     /** The physical address of {@link #address}; -1 if it was not recorded. */
     public long physicalAddress() {
-        return has(SampleType.PHYS_ADDR) ? segment.get(Words.LONG, physicalAddressOffset) : -1;
+        return has(SampleType.PHYS_ADDR) ? words.i64(physicalAddressOffset) : -1;
     }
 
     /** The control group's id; -1 if it was not recorded. */
     public long cgroup() {
-        return has(SampleType.CGROUP) ? segment.get(Words.LONG, cgroupOffset) : -1;
+        return has(SampleType.CGROUP) ? words.i64(cgroupOffset) : -1;
     }
 
     /** The size of the page of {@link #address}; -1 if it was not recorded. */
     public long dataPageSize() {
-        return has(SampleType.DATA_PAGE_SIZE) ? segment.get(Words.LONG, dataPageSizeOffset) : -1;
+        return has(SampleType.DATA_PAGE_SIZE) ? words.i64(dataPageSizeOffset) : -1;
     }
 
     /** The size of the page of {@link #ip}; -1 if it was not recorded. */
     public long codePageSize() {
-        return has(SampleType.CODE_PAGE_SIZE) ? segment.get(Words.LONG, codePageSizeOffset) : -1;
+        return has(SampleType.CODE_PAGE_SIZE) ? words.i64(codePageSizeOffset) : -1;
     }
 
     /** The size of the hardware trace in the sample, in bytes. */

@@ -9,6 +9,7 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.backstitch.bytes.Words;
 
 /**
  * A temporary file that grows while it is read: appended to by one thread, read through one mapping by any.
@@ -23,12 +24,12 @@ final class Spool implements WritableByteChannel {
     private static final long SMALLEST = 1L << 28;
 
     private final FileChannel channel;
-    private final MemorySegment segment;
+    private final Words words;
     private long size;
 
-    private Spool(FileChannel channel, MemorySegment segment) {
+    private Spool(FileChannel channel, Words words) {
         this.channel = channel;
-        this.segment = segment;
+        this.words = words;
     }
 
     /**
@@ -42,7 +43,7 @@ final class Spool implements WritableByteChannel {
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
             Files.delete(file);
-            return new Spool(channel, map(channel, arena));
+            return new Spool(channel, Words.of(map(channel, arena)));
         } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
@@ -63,8 +64,8 @@ final class Spool implements WritableByteChannel {
     }
 
     /** The mapping: zeros where nothing has been written yet. */
-    MemorySegment segment() {
-        return segment;
+    Words words() {
+        return words;
     }
 
     /** How many bytes were written. */
@@ -76,8 +77,8 @@ final class Spool implements WritableByteChannel {
     @Override
     public int write(ByteBuffer buffer) throws IOException {
         int length = buffer.remaining();
-        if (length > segment.byteSize() - size) {
-            throw new IOException("more than the " + segment.byteSize()
+        if (length > words.segment().byteSize() - size) {
+            throw new IOException("more than the " + words.segment().byteSize()
                     + " bytes that a temporary file may have here; write the recording to a file");
         }
         while (buffer.hasRemaining()) {

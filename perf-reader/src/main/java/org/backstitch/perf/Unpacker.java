@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
+import org.backstitch.bytes.Words;
 
 /**
  * Writes the records of a compressed recording flat: what {@code perf record -z} packed is unpacked in its place, everything else
@@ -62,25 +63,25 @@ final class Unpacker implements AutoCloseable {
      *
      * @param withRounds whether FINISHED_ROUND records stay: they say nothing about records that lie in another file
      */
-    void unpack(MemorySegment segment, RecordCursor cursor, boolean withRounds) throws IOException {
+    void unpack(Words words, RecordCursor cursor, boolean withRounds) throws IOException {
         while (cursor.next()) {
-            take(segment, cursor, withRounds);
+            take(words, cursor, withRounds);
         }
-        finish(segment, cursor);
+        finish(words, cursor);
     }
 
     /** Writes the record that {@code cursor} has stepped to. */
-    void take(MemorySegment segment, RecordCursor cursor, boolean withRounds) throws IOException {
+    void take(Words words, RecordCursor cursor, boolean withRounds) throws IOException {
         if (isPacked(cursor.type())) {
-            unpackRecord(segment, cursor);
+            unpackRecord(words, cursor);
         } else if (withRounds || cursor.type() != RecordType.FINISHED_ROUND) {
-            copy(segment, cursor.offset(), cursor.nextOffset());
+            copy(words, cursor.offset(), cursor.nextOffset());
         }
     }
 
     /** Writes what is left when {@code cursor} has come to the end. Nothing may follow. */
-    void finish(MemorySegment segment, RecordCursor cursor) throws IOException {
-        unpackCutRecord(segment, cursor);
+    void finish(Words words, RecordCursor cursor) throws IOException {
+        unpackCutRecord(words, cursor);
         unpacked.flip();
         write(unpacked); // The beginning of a record whose rest never came: the reader will say so.
         open = false;
@@ -92,23 +93,23 @@ final class Unpacker implements AutoCloseable {
     }
 
     /** What is there of a compressed record that the end of the file cuts off may hold whole records. */
-    private void unpackCutRecord(MemorySegment segment, RecordCursor cursor) throws IOException {
+    private void unpackCutRecord(Words words, RecordCursor cursor) throws IOException {
         long offset = cursor.cutOffset();
-        int type = offset < 0 ? 0 : segment.get(Words.INT, offset);
+        int type = offset < 0 ? 0 : words.i32(offset);
         if (isPacked(type)) {
             long start = offset
                     + (type == RecordType.COMPRESSED ? SampleLayout.HEADER_SIZE : RecordCursor.COMPRESSED2_HEADER_SIZE);
             if (start < cursor.nextOffset()) {
-                unpackPiece(segment, start, cursor.nextOffset(), offset);
+                unpackPiece(words, start, cursor.nextOffset(), offset);
             }
         }
     }
 
-    private void copy(MemorySegment segment, long start, long end) throws IOException {
+    private void copy(Words words, long start, long end) throws IOException {
         for (long at = start; at < end; ) {
             int length = (int) Math.min(end - at, copied.capacity());
             copied.clear().limit(length);
-            MemorySegment.ofBuffer(copied).copyFrom(segment.asSlice(at, length));
+            MemorySegment.ofBuffer(copied).copyFrom(words.segment().asSlice(at, length));
             write(copied);
             at += length;
         }
@@ -120,14 +121,14 @@ final class Unpacker implements AutoCloseable {
         }
     }
 
-    private void unpackRecord(MemorySegment segment, RecordCursor cursor) throws IOException {
+    private void unpackRecord(Words words, RecordCursor cursor) throws IOException {
         long start = cursor.offset() + SampleLayout.HEADER_SIZE;
         long end = cursor.offset() + cursor.size();
         if (cursor.type() == RecordType.COMPRESSED) {
-            unpackPiece(segment, start, end, cursor.offset());
+            unpackPiece(words, start, end, cursor.offset());
             return;
         }
-        long size = end - start < 8 ? -1 : segment.get(Words.LONG, start);
+        long size = end - start < 8 ? -1 : words.i64(start);
         start += 8;
         if (size < 0 || size > end - start) {
             broken(cursor.offset(), "a compressed record that is shorter than what it holds");
@@ -138,9 +139,9 @@ final class Unpacker implements AutoCloseable {
             // More than one record would hold: perf cut it in pieces, and gave each but the first a header, in which
             // only the type
             // and the size are set. See RecordCursor#compressedSize.
-            unpackPiece(segment, start, start + MAX_PIECE, cursor.offset());
+            unpackPiece(words, start, start + MAX_PIECE, cursor.offset());
             start += MAX_PIECE;
-            long header = end - start < RecordCursor.COMPRESSED2_HEADER_SIZE ? 0 : segment.get(Words.LONG, start);
+            long header = end - start < RecordCursor.COMPRESSED2_HEADER_SIZE ? 0 : words.i64(start);
             long piece = header >>> 48;
             start += RecordCursor.COMPRESSED2_HEADER_SIZE;
             if ((int) header != RecordType.COMPRESSED2
@@ -149,13 +150,13 @@ final class Unpacker implements AutoCloseable {
                 return;
             }
         }
-        unpackPiece(segment, start, end, cursor.offset());
+        unpackPiece(words, start, end, cursor.offset());
     }
 
-    private void unpackPiece(MemorySegment segment, long start, long end, long offset) throws IOException {
+    private void unpackPiece(Words words, long start, long end, long offset) throws IOException {
         int length = (int) (end - start);
         packed.clear().limit(length);
-        MemorySegment.ofBuffer(packed).copyFrom(segment.asSlice(start, length));
+        MemorySegment.ofBuffer(packed).copyFrom(words.segment().asSlice(start, length));
         if (broken) {
             if (length < 4 || packed.getInt(0) != ZSTD_MAGIC) {
                 broken(offset, "compressed records behind damaged ones");
