@@ -28,7 +28,7 @@ final class CxxDemangler {
     private static final long STACK_BASE = 1 << 20;
 
     /**
-     * Both functions by one signature, with integers for pointers, which the calling convention passes alike (System V ABI for x86-64
+     * All functions by one signature, with integers for pointers, which the calling convention passes alike (System V ABI for x86-64
      * §3.2.3); arguments that a function does not have it does not look for, and what {@code free} returns is nobody's. To link a call costs
      * milliseconds for each signature, and for each argument that is a segment.
      */
@@ -37,10 +37,15 @@ final class CxxDemangler {
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG);
 
-    private final MethodHandle demangle;
-    private final MethodHandle free;
+    /** Takes the function's address as its first argument. */
+    private final MethodHandle call;
+
+    private final MemorySegment demangle;
+    private final MemorySegment lengthOf;
+    private final MemorySegment free;
 
     /** All memory, to read what a pointer points to. */
     private final MemorySegment everything = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
@@ -48,8 +53,10 @@ final class CxxDemangler {
     /** For short names, one at a time; a name in UTF-8 has at most three bytes a character. */
     private final MemorySegment scratch = Arena.global().allocate(room(SHORT_NAME));
 
-    private CxxDemangler(MethodHandle demangle, MethodHandle free) {
+    private CxxDemangler(MethodHandle call, MemorySegment demangle, MemorySegment lengthOf, MemorySegment free) {
+        this.call = call;
         this.demangle = demangle;
+        this.lengthOf = lengthOf;
         this.free = free;
     }
 
@@ -63,12 +70,13 @@ final class CxxDemangler {
             Linker linker = Linker.nativeLinker();
             SymbolLookup library = SymbolLookup.libraryLookup(LIBRARY, Arena.global());
             Optional<MemorySegment> demangle = library.find("__cxa_demangle");
+            Optional<MemorySegment> lengthOf = linker.defaultLookup().find("strlen");
             Optional<MemorySegment> free = linker.defaultLookup().find("free");
-            if (demangle.isEmpty() || free.isEmpty()) {
+            if (demangle.isEmpty() || lengthOf.isEmpty() || free.isEmpty()) {
                 return Optional.empty();
             }
-            return Optional.of(new CxxDemangler(
-                    linker.downcallHandle(demangle.get(), SIGNATURE), linker.downcallHandle(free.get(), SIGNATURE)));
+            return Optional.of(
+                    new CxxDemangler(linker.downcallHandle(SIGNATURE), demangle.get(), lengthOf.get(), free.get()));
         } catch (IllegalArgumentException | IllegalCallerException | UnsupportedOperationException e) {
             // No such library; native access denied; a JVM without a linker. The caller says that C++ names stay
             // mangled.
@@ -116,20 +124,27 @@ final class CxxDemangler {
      * @param memory room for the status and the name
      */
     private Optional<String> call(String name, MemorySegment memory) {
+        // Through buffers: what copies segments takes the first compiler longer than all names take here.
         byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
-        MemorySegment.copy(bytes, 0, memory, ValueLayout.JAVA_BYTE, Integer.BYTES, bytes.length);
-        memory.set(ValueLayout.JAVA_BYTE, Integer.BYTES + (long) bytes.length, (byte) 0);
+        memory.asByteBuffer().put(Integer.BYTES, bytes).put(Integer.BYTES + bytes.length, (byte) 0);
+        long status = memory.address();
+        long result = call(demangle, status + Integer.BYTES, status);
+        if (result == 0) {
+            return Optional.empty();
+        }
         try {
-            long status = memory.address();
-            long result = (long) demangle.invokeExact(status + Integer.BYTES, 0L, 0L, status);
-            if (result == 0) {
-                return Optional.empty();
-            }
-            try {
-                return Optional.of(everything.getString(result));
-            } finally {
-                long _ = (long) free.invokeExact(result, 0L, 0L, 0L);
-            }
+            byte[] readable = new byte[Math.toIntExact(call(lengthOf, result, 0))];
+            everything.asSlice(result, readable.length).asByteBuffer().get(readable);
+            return Optional.of(new String(readable, StandardCharsets.UTF_8));
+        } finally {
+            call(free, result, 0);
+        }
+    }
+
+    /** Calls a function with its first and fourth argument; the others are 0. */
+    private long call(MemorySegment function, long first, long fourth) {
+        try {
+            return (long) call.invokeExact(function, first, 0L, 0L, fourth, 0L);
         } catch (Error | RuntimeException e) {
             throw e;
         } catch (Throwable e) {

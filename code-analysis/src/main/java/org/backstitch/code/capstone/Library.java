@@ -25,18 +25,13 @@ final class Library {
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
 
     /**
-     * All functions but one are called by one signature, with words for integers and pointers, which the calling convention passes alike
+     * All functions are called by one signature, with words for integers and pointers, which the calling convention passes alike
      * (System V ABI for x86-64 §3.2.3): arguments that a function does not have it does not look for, and of what comes back only as much
-     * counts as the function returns. To link a call costs milliseconds for each signature, and walks may ask a single question.
+     * counts as the function returns. To link a call costs milliseconds for each signature, and walks may ask a single question. The
+     * demangler's is the same.
      */
     private static final MethodHandle CALL =
-            Linker.nativeLinker().downcallHandle(FunctionDescriptor.of(WORD, WORD, WORD, WORD, WORD));
-
-    /** A call of a microsecond that neither blocks nor calls back: it need not leave the thread's Java state. */
-    private static final MethodHandle DISASM_ITER = Linker.nativeLinker()
-            .downcallHandle(
-                    FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, WORD, WORD, WORD, WORD, WORD),
-                    Linker.Option.critical(false));
+            Linker.nativeLinker().downcallHandle(FunctionDescriptor.of(WORD, WORD, WORD, WORD, WORD, WORD));
 
     /** The longest name of an instruction or register that is read, in bytes; Capstone's are shorter than 32. */
     private static final long LONGEST_NAME = 64;
@@ -82,8 +77,12 @@ final class Library {
     }
 
     private static long call(MemorySegment function, long first, long second, long third) {
+        return call(function, first, second, third, 0, 0);
+    }
+
+    private static long call(MemorySegment function, long first, long second, long third, long fourth, long fifth) {
         try {
-            return (long) CALL.invokeExact(function, first, second, third, 0L);
+            return (long) CALL.invokeExact(function, first, second, third, fourth, fifth);
         } catch (Throwable e) {
             throw unexpected(e);
         }
@@ -134,11 +133,8 @@ final class Library {
      * @param instruction what {@code cs_malloc} gave
      */
     boolean disassemble(long handle, long code, long size, long address, long instruction) {
-        try {
-            return (boolean) DISASM_ITER.invokeExact(disasmIter, handle, code, size, address, instruction);
-        } catch (Throwable e) {
-            throw unexpected(e);
-        }
+        // A C++ bool: of the register only the lowest byte is the function's.
+        return (call(disasmIter, handle, code, size, address, instruction) & 0xff) != 0;
     }
 
     /** {@code cs_insn_name}; null beyond the last instruction. */
