@@ -1,5 +1,6 @@
 package org.backstitch.recording;
 
+import org.backstitch.unwind.ElfModule;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,7 +9,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Frame {
     /** What stands for every place where no names are wanted. */
-    static final Frame NAMELESS = new Frame(0, false, null, 0, "");
+    static final Frame NAMELESS = new Frame(0, null, 0, false, null, 0, "");
+
+    /** The file and the address in it that it was named for, which {@link KnownFrames} finds it by; null for the kernel. */
+    final @Nullable ElfModule module;
+
+    final long vaddr;
 
     private final int id;
     private final boolean kernel;
@@ -16,15 +22,24 @@ public final class Frame {
     private final long distance;
     private final String dso;
 
-    Frame(int id, boolean kernel, @Nullable String symbol, long distance, String dso) {
+    Frame(
+            int id,
+            @Nullable ElfModule module,
+            long vaddr,
+            boolean kernel,
+            @Nullable String symbol,
+            long distance,
+            String dso) {
         this.id = id;
+        this.module = module;
+        this.vaddr = vaddr;
         this.kernel = kernel;
         this.symbol = symbol;
         this.distance = distance;
         this.dso = dso;
     }
 
-    /** A small number, unique among the frames that one worker gives. */
+    /** A small number, unique among the frames of a recording. */
     public int id() {
         return id;
     }

@@ -20,6 +20,7 @@ import org.backstitch.perf.PerfFile;
 import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.ModuleRegistry;
+import org.backstitch.unwind.UserUnwinder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -146,6 +147,11 @@ final class ModuleFinder {
     private @Nullable ElfFile file(String path) throws IOException {
         Path file = files.find(path).orElse(null);
         return file == null || !Files.isRegularFile(file) ? null : ElfFile.map(file, arena);
+    }
+
+    /** A walker through the files that are found here, for one thread. */
+    UserUnwinder newUnwinder() {
+        return registry.newUnwinder();
     }
 
     /** The files of the recorded system. */

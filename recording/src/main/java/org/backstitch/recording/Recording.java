@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
+import org.backstitch.symbols.Demangler;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.machine.Registers;
@@ -51,9 +52,13 @@ public final class Recording implements RecordingAccount, AutoCloseable {
         this.options = options;
         this.arena = arena;
         this.modules = new ModuleFinder(options, arena, file);
+        Demangler demangler = Demangler.create();
+        if (options.demangle() && options.threads() > 1) {
+            demangler.prepare(); // while the index is made, the other processors have nothing to do
+        }
         this.index = new RecordingIndex(file, modules, options.join());
         this.symbols =
-                new SymbolStore(options, arena, modules.files(), index.history().kernel());
+                new SymbolStore(options, arena, modules.files(), index.history().kernel(), demangler);
     }
 
     /**

@@ -11,6 +11,7 @@ import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfStream;
 import org.backstitch.perf.SampleCursor;
+import org.backstitch.symbols.Demangler;
 import org.backstitch.unwind.deferred.Stitcher;
 import org.jspecify.annotations.Nullable;
 
@@ -62,7 +63,7 @@ public final class RecordingStream implements RecordingAccount, AutoCloseable {
         StreamOrder.Batch first = order.next(results::waiting);
         // By now it is known where the kernel was, which its symbols depend on.
         SymbolStore symbols =
-                new SymbolStore(options, arena, modules.files(), order.history().kernel());
+                new SymbolStore(options, arena, modules.files(), order.history().kernel(), Demangler.create());
         List<Crew<R>> crews = new ArrayList<>();
         for (int i = 0; i < options.threads(); i++) {
             crews.add(new Crew<>(this, symbols, workers.get()));

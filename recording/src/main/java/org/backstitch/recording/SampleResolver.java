@@ -49,7 +49,7 @@ final class SampleResolver {
     private final RecordCursor records;
     private final @Nullable FrameNamer namer;
     private final LateRequest request;
-    private final UserUnwinder unwinder = new UserUnwinder();
+    private final UserUnwinder unwinder;
     private final Registers registers = new Registers();
     private final StackDump stack = new StackDump();
     private final Callchain chain = new Callchain();
@@ -87,6 +87,7 @@ final class SampleResolver {
         this.options = options;
         this.events = file.events();
         this.sample = file.samples();
+        this.unwinder = history.newUnwinder();
         this.records = file.records(new Anomalies());
         this.namer = namer;
         this.separateParts = separateParts;

@@ -39,12 +39,15 @@ final class SymbolStore {
     private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
     private final PerfMapFiles perfMapFiles;
     private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
-    private final Demangler demangler = Demangler.create();
+    private final KnownFrames frames = new KnownFrames();
+    private final Demangler demangler;
     private final ConcurrentHashMap<String, String> demangled = new ConcurrentHashMap<>();
     private final @Nullable KernelSymbols kernelSymbols;
 
-    SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel) throws IOException {
+    SymbolStore(RecordingOptions options, Arena arena, FileTree files, KernelMap kernel, Demangler demangler)
+            throws IOException {
         this.options = options;
+        this.demangler = demangler;
         this.arena = arena;
         this.perfMapFiles = new PerfMapFiles(files, System::nanoTime);
         this.debugFiles = DebugFiles.in(files);
@@ -71,6 +74,11 @@ final class SymbolStore {
         return kernel.textReference() == 0 || linkedText == 0 ? 0 : kernel.textReference() - linkedText;
     }
 
+    /** The frames that were named so far. */
+    KnownFrames frames() {
+        return frames;
+    }
+
     /** The name of a kernel address. */
     Name kernel(long address, KernelMap map) {
         Map.Entry<Long, String> late = map.symbolAt(address);
@@ -94,7 +102,10 @@ final class SymbolStore {
 
     /** The name of an address of a file. */
     Name user(ElfModule module, long vaddr) {
-        SymbolTable table = tables.computeIfAbsent(module, this::open);
+        SymbolTable table = tables.get(module);
+        if (table == null) {
+            table = tables.computeIfAbsent(module, this::open);
+        }
         int symbol = table.find(vaddr);
         if (symbol == SymbolIndex.NONE) {
             return new Name(null, 0, module.name());
@@ -103,7 +114,11 @@ final class SymbolStore {
     }
 
     private String readable(String name) {
-        return options.demangle() ? demangled.computeIfAbsent(name, demangler::demangle) : name;
+        if (!options.demangle()) {
+            return name;
+        }
+        String known = demangled.get(name);
+        return known == null ? demangled.computeIfAbsent(name, demangler::demangle) : known;
     }
 
     private SymbolTable open(ElfModule module) {

@@ -2,7 +2,6 @@ package org.backstitch.recording;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.Supplier;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfEvent;
@@ -12,6 +11,7 @@ import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.RecordType;
 import org.backstitch.perf.SampleId;
 import org.backstitch.unwind.AddressSpace;
+import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.deferred.JoinPolicy;
 
 /**
@@ -197,45 +197,71 @@ final class SystemHistory {
         complete = true;
     }
 
-    private <T> T ask(Supplier<T> question) {
-        if (complete) {
-            return question.get();
-        }
-        synchronized (this) {
-            return question.get();
-        }
-    }
+    // Asked for every sample: a lambda would be made each time, which costs more than the answer.
 
     /** What a process had mapped when a record was written. */
     AddressSpace space(int pid, long time, long offset) {
-        return ask(() -> {
-            ProcessHistory process = processes.get(pid);
-            return process == null ? AddressSpace.EMPTY : process.at(time, offset);
-        });
+        if (complete) {
+            return spaceNow(pid, time, offset);
+        }
+        synchronized (this) {
+            return spaceNow(pid, time, offset);
+        }
+    }
+
+    private AddressSpace spaceNow(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? AddressSpace.EMPTY : process.at(time, offset);
     }
 
     /** A number that changes whenever a mapping of a process does. */
     long spaceVersion(int pid, long time, long offset) {
-        return ask(() -> {
-            ProcessHistory process = processes.get(pid);
-            return process == null ? 0 : process.versionAt(time, offset);
-        });
+        if (complete) {
+            return spaceVersionNow(pid, time, offset);
+        }
+        synchronized (this) {
+            return spaceVersionNow(pid, time, offset);
+        }
+    }
+
+    private long spaceVersionNow(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? 0 : process.versionAt(time, offset);
     }
 
     /** What a process was doing with its program when a record was written. */
     ProcessHistory.Program program(int pid, long time, long offset) {
-        return ask(() -> {
-            ProcessHistory process = processes.get(pid);
-            return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
-        });
+        if (complete) {
+            return programNow(pid, time, offset);
+        }
+        synchronized (this) {
+            return programNow(pid, time, offset);
+        }
+    }
+
+    private ProcessHistory.Program programNow(int pid, long time, long offset) {
+        ProcessHistory process = processes.get(pid);
+        return process == null ? ProcessHistory.Program.FIRST : process.program(time, offset);
     }
 
     /** What a thread was called when a record was written. */
     String comm(int tid, long time, long offset) {
-        return ask(() -> {
-            ThreadHistory thread = threads.get(tid);
-            return thread == null ? ThreadHistory.unnamed(tid) : thread.at(time, offset);
-        });
+        if (complete) {
+            return commNow(tid, time, offset);
+        }
+        synchronized (this) {
+            return commNow(tid, time, offset);
+        }
+    }
+
+    private String commNow(int tid, long time, long offset) {
+        ThreadHistory thread = threads.get(tid);
+        return thread == null ? ThreadHistory.unnamed(tid) : thread.at(time, offset);
+    }
+
+    /** A walker through the files that processes had mapped, for one thread. */
+    UserUnwinder newUnwinder() {
+        return modules.newUnwinder();
     }
 
     /** The kernel's text. */

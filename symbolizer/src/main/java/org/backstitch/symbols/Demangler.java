@@ -35,6 +35,14 @@ public final class Demangler {
         return new Demangler(false);
     }
 
+    /**
+     * Links the C++ runtime in a thread of its own, so that the first C++ name need not wait for it; for those who have a processor to
+     * spare.
+     */
+    public void prepare() {
+        Thread.ofPlatform().daemon().name("demangler").start(() -> demangleCxx("_Z1fv"));
+    }
+
     /** Whether C++ names are demangled. */
     public boolean isCxxAvailable() {
         return cxx() != null;

@@ -15,6 +15,7 @@ public final class ModuleRegistry {
 
     private final AtomicInteger last = new AtomicInteger();
     private final CodeReader code;
+    private final PlainRuleCache rules = new PlainRuleCache();
 
     /** A registry that has made no module yet. */
     public ModuleRegistry() {
@@ -39,6 +40,14 @@ public final class ModuleRegistry {
     /** A module for a file, unwound by rules from elsewhere: synthesized ones, or those of a separate debug file. */
     public ElfModule module(String name, ElfFile elf, UnwindInfo rules) {
         return new ElfModule(name, elf, rules, code, nextId());
+    }
+
+    /**
+     * A walker through this registry's modules, for one thread. All walkers that a registry gives share a cache of rules: what one of them
+     * has looked up, the others find there.
+     */
+    public UserUnwinder newUnwinder() {
+        return new UserUnwinder(rules);
     }
 
     /** The next number; 0, which keeps a module out of caches, when 65,535 have been given. */

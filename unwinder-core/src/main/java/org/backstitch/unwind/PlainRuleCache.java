@@ -3,7 +3,7 @@ package org.backstitch.unwind;
 import org.backstitch.unwind.table.UnwindRule;
 
 /**
- * A cache from where a frame executes to its rule, for the rules that the hot loop knows: one for each walker.
+ * A cache from where a frame executes to its rule, for the rules that the hot loop knows.
  *
  * <p>Where a frame executes is its key: the vaddr in the file, and the file's number above it, so that all processes that map a file
  * share its entries. Eight bytes of code share an entry and lie beside the next eight, so that the call sites of a function share lines
@@ -30,6 +30,9 @@ import org.backstitch.unwind.table.UnwindRule;
  * same too, so are bits 0 to 3 and, one after the other upwards, all from 19 on. No key is 0, which an empty entry stands for. Files
  * linked near 32 GiB or above, and all files after the first 4,095, are not cached; nor are rules of other shapes, which
  * {@link RuleNumberCache} is for.
+ *
+ * <p>Any number of threads may read and write one cache without a lock: an entry says by itself what it is for, and a 64-bit virtual
+ * machine reads and writes it at once. What two write in one place at the same time one of them has to look up again, no more.
  *
  * <p>A walk cannot know a frame before it has the rule of the one before, so what lies between a return address and the next decides
  * how fast it is: a subtraction, a shift and a mask to the entry, three operations more to the CFA. What checks that it is the right

@@ -15,13 +15,18 @@ import org.backstitch.unwind.machine.StackDump;
  */
 final class PlainWalk {
     private final UserSteps steps;
-    private final PlainRuleCache rules = new PlainRuleCache();
+    private final PlainRuleCache rules;
     private final PreviousStacks previousStacks = new PreviousStacks();
     private final StackLines lines = new StackLines();
 
-    /** A walk with an empty cache, by the steps that are shared with others. */
-    PlainWalk(UserSteps steps) {
+    /**
+     * A walk by the steps that are shared with {@link FullWalk}.
+     *
+     * @param rules may be shared with the walks of other threads
+     */
+    PlainWalk(UserSteps steps, PlainRuleCache rules) {
         this.steps = steps;
+        this.rules = rules;
     }
 
     /**

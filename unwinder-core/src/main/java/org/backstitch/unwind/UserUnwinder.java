@@ -34,11 +34,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UserUnwinder {
     private final UserSteps steps = new UserSteps();
-    private final PlainWalk plainWalk = new PlainWalk(steps);
+    private final PlainWalk plainWalk;
     private @Nullable FullWalk fullWalk;
 
-    /** A walker with an empty cache. */
-    public UserUnwinder() {}
+    /** A walker with an empty cache of its own; {@link ModuleRegistry#newUnwinder} gives walkers that share one. */
+    public UserUnwinder() {
+        this(new PlainRuleCache());
+    }
+
+    /** A walker with a cache that walkers of other threads may use, too. */
+    UserUnwinder(PlainRuleCache rules) {
+        plainWalk = new PlainWalk(steps, rules);
+    }
 
     /**
      * Walks a stack of which only a dump is known, as perf records it.

@@ -66,7 +66,11 @@ class SharedRulesTest {
     }
 
     private List<Long> walk(AddressSpace space, HandMadeStack stack, long pc) {
-        unwinder.unwind(space, stack.registers(pc), stack.dump(), chain);
+        return walk(unwinder, space, stack, pc);
+    }
+
+    private List<Long> walk(UserUnwinder by, AddressSpace space, HandMadeStack stack, long pc) {
+        by.unwind(space, stack.registers(pc), stack.dump(), chain);
         List<Long> pcs = new ArrayList<>();
         for (int frame = 0; frame < chain.size(); frame++) {
             pcs.add(chain.pc(frame));
@@ -101,6 +105,20 @@ class SharedRulesTest {
                 List.of(TEXT + 0x30, TEXT + 0x41, TEXT + 0x31, TEXT + OUTERMOST + 1),
                 walk(process, stack(USUAL, 16, elsewhere), TEXT + 0x30));
         assertEquals(List.of(), second.asked());
+    }
+
+    @Test
+    void whatOneWalkerOfARegistryHasLookedUpTheOthersFind() {
+        AskedRules rules = ordinary();
+        AddressSpace space = space(rules.mapping(rules.module(registry), TEXT, 0x1_0000));
+        HandMadeStack stack = stack(USUAL, 16, TEXT + 0x11, TEXT + OUTERMOST + 1);
+        List<Long> expected = List.of(TEXT, TEXT + 0x11, TEXT + OUTERMOST + 1);
+        assertEquals(expected, walk(registry.newUnwinder(), space, stack, TEXT));
+        assertEquals(List.of(VADDR, VADDR + 0x10, VADDR + OUTERMOST), rules.asked());
+        assertEquals(expected, walk(registry.newUnwinder(), space, stack, TEXT));
+        assertEquals(List.of(), rules.asked());
+        assertEquals(expected, walk(space, stack, TEXT));
+        assertEquals(List.of(VADDR, VADDR + 0x10, VADDR + OUTERMOST), rules.asked(), "one that shares nothing");
     }
 
     @ParameterizedTest
