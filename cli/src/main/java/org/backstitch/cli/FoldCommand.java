@@ -26,7 +26,7 @@ public final class FoldCommand implements Subcommand {
         long begin = System.nanoTime();
         try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments);
                 Recording recording = RecordingArguments.open(path, RecordingArguments.options(arguments, reader))) {
-            SampleSums sums = RecordingArguments.sum(recording, session);
+            SampleSums sums = RecordingArguments.sum(recording, false, session);
             FoldedStacks.write(sums.tree(), sums.frames(), session.out());
             RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
             RecordingArguments.sayRefusals(reader, session);

@@ -128,9 +128,13 @@ final class RecordingArguments {
                 : Recording.open(path, options);
     }
 
-    /** Sums a recording's samples up by stack, and shows a person how far it has come. */
-    static SampleSums sum(Recording recording, Session session) throws IOException {
-        SampleSums sums = new SampleSums();
+    /**
+     * Sums a recording's samples up by stack, and shows a person how far it has come.
+     *
+     * @param byFile whether functions of the same name are told apart by their files
+     */
+    static SampleSums sum(Recording recording, boolean byFile, Session session) throws IOException {
+        SampleSums sums = new SampleSums(byFile);
         try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {
             recording.process(sums::worker, _ -> {}, progress::reached);
         }

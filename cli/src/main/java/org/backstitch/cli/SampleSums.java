@@ -15,9 +15,19 @@ import org.backstitch.recording.ResolvedSample;
  * not depend on which worker took which sample.
  */
 final class SampleSums {
+    private final boolean byFile;
     private final List<Worker> workers = new ArrayList<>();
-    private final StackTree tree = new StackTree();
-    private final FrameTable frames = new FrameTable();
+    private StackTree tree = new StackTree();
+    private FrameTable frames = new FrameTable();
+
+    /**
+     * No sums yet.
+     *
+     * @param byFile whether functions of the same name are told apart by their files
+     */
+    SampleSums(boolean byFile) {
+        this.byFile = byFile;
+    }
 
     /** A worker, for {@link org.backstitch.recording.Recording#process}: it has nothing to deliver before the end. */
     BatchWorker<Boolean> worker() {
@@ -26,9 +36,11 @@ final class SampleSums {
         return worker;
     }
 
-    /** Adds up what the workers have; called once, when they are done. */
+    /** Adds up what the workers have, to what the first of them has; called once, when they are done. */
     void addUp() {
-        for (Worker worker : workers) {
+        tree = workers.getFirst().tree;
+        frames = workers.getFirst().frames;
+        for (Worker worker : workers.subList(1, workers.size())) {
             int[] numbers = new int[worker.frames.size()];
             Arrays.setAll(numbers, number -> frames.number(worker.frames.frame(number)));
             tree.addAll(worker.tree, number -> numbers[number]);
@@ -46,7 +58,7 @@ final class SampleSums {
         return frames;
     }
 
-    private static final class Worker implements BatchWorker<Boolean> {
+    private final class Worker implements BatchWorker<Boolean> {
         private static final int NONE = -1;
 
         private final StackTree tree = new StackTree();
@@ -87,7 +99,8 @@ final class SampleSums {
             int number = numbers[id];
             if (number == NONE) {
                 StackFrame.Kind kind = frame.isKernel() ? StackFrame.Kind.KERNEL : StackFrame.Kind.USER;
-                number = frames.number(new StackFrame(frame.symbol(), frame.dso(), kind));
+                String dso = byFile || frame.symbol() == null ? frame.dso() : "";
+                number = frames.number(new StackFrame(frame.symbol(), dso, kind));
                 numbers[id] = number;
             }
             return number;

@@ -3,7 +3,6 @@ package org.backstitch.cli.flame;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.stream.IntStream;
 import org.backstitch.cli.output.Output;
 import org.backstitch.cli.output.PlainText;
 
@@ -16,12 +15,17 @@ import org.backstitch.cli.output.PlainText;
  */
 public final class FoldedStacks {
     private final StackTree tree;
+
+    /** What each frame of the tree is called. */
     private final byte[][] labels;
+
+    private final ChildLists children;
     private final Output output;
 
-    private FoldedStacks(StackTree tree, byte[][] labels, Output output) {
+    private FoldedStacks(StackTree tree, byte[][] labels, int[] rank, Output output) {
         this.tree = tree;
         this.labels = labels;
+        this.children = new ChildLists(tree, rank);
         this.output = output;
     }
 
@@ -29,17 +33,28 @@ public final class FoldedStacks {
     public static void write(StackTree tree, FrameTable frames, Output output) throws IOException {
         String[] names = new String[frames.size()];
         Arrays.setAll(names, frame -> label(frames.frame(frame)));
-        // Frames of one label may differ in their files: from here on a frame is the rank of its label.
-        String[] sorted = Arrays.stream(names).sorted().distinct().toArray(String[]::new);
-        int[] rank = Arrays.stream(names)
-                .mapToInt(name -> Arrays.binarySearch(sorted, name))
-                .toArray();
-        byte[][] labels = Arrays.stream(sorted)
-                .map(name -> name.getBytes(StandardCharsets.UTF_8))
-                .toArray(byte[][]::new);
-        StackTree merged = new StackTree();
-        merged.addAll(tree, frame -> rank[frame]);
-        new FoldedStacks(merged, labels, output).write();
+        String[] sorted = names.clone();
+        Arrays.sort(sorted);
+        int[] rank = new int[names.length];
+        byte[][] labels = new byte[names.length][];
+        // Told apart by their labels, frames are ranks; which ones are the same was not known before.
+        byte[][] ranked = new byte[names.length][];
+        boolean isMerged = false;
+        for (int frame = 0; frame < names.length; frame++) {
+            rank[frame] = Arrays.binarySearch(sorted, names[frame]);
+            isMerged |= ranked[rank[frame]] != null;
+            labels[frame] = names[frame].getBytes(StandardCharsets.UTF_8);
+            ranked[rank[frame]] = labels[frame];
+        }
+        if (isMerged) {
+            StackTree merged = new StackTree();
+            merged.addAll(tree, frame -> rank[frame]);
+            int[] identity = new int[names.length];
+            Arrays.setAll(identity, frame -> frame);
+            new FoldedStacks(merged, ranked, identity, output).write();
+        } else {
+            new FoldedStacks(tree, labels, rank, output).write();
+        }
     }
 
     private static String label(StackFrame frame) {
@@ -48,8 +63,6 @@ public final class FoldedStacks {
     }
 
     private void write() throws IOException {
-        ChildLists children =
-                new ChildLists(tree, IntStream.range(0, labels.length).toArray());
         // The path to the node, without a separator at its end, and where in it each of its frames ends.
         byte[] path = new byte[1 << 12];
         int[] ends = new int[64];
