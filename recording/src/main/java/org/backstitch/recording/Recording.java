@@ -56,7 +56,7 @@ public final class Recording implements RecordingAccount, AutoCloseable {
         if (options.demangle() && options.threads() > 1) {
             demangler.prepare(); // while the index is made, the other processors have nothing to do
         }
-        this.index = new RecordingIndex(file, modules, options.join());
+        this.index = new RecordingIndex(file, modules, options.join(), options.threads());
         this.symbols =
                 new SymbolStore(options, arena, modules.files(), index.history().kernel(), demangler);
     }

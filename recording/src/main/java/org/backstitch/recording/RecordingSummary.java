@@ -2,6 +2,7 @@ package org.backstitch.recording;
 
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.backstitch.unwind.FrameOrigin;
 import org.backstitch.unwind.StopReason;
@@ -10,10 +11,43 @@ import org.backstitch.unwind.deferred.StitchCounts;
 
 /** What came of a recording: how many samples and frames, why user chains end, what became of late callchains. */
 public final class RecordingSummary {
+    /** A count for each constant; a map of numbers would make an object for each sample. */
+    private static final class Counts<E extends Enum<E>> {
+        private static final class Count {
+            private long value;
+        }
+
+        private final EnumMap<E, Count> counts;
+
+        Counts(Class<E> type) {
+            counts = new EnumMap<>(type);
+            for (E constant : type.getEnumConstants()) {
+                counts.put(constant, new Count());
+            }
+        }
+
+        void add(E constant, long count) {
+            Count sum = counts.get(constant);
+            if (sum != null) { // as it is for all of them
+                sum.value += count;
+            }
+        }
+
+        Map<E, Long> nonzero() {
+            Map<E, Long> result = new LinkedHashMap<>();
+            counts.forEach((constant, count) -> {
+                if (count.value != 0) {
+                    result.put(constant, count.value);
+                }
+            });
+            return Collections.unmodifiableMap(result);
+        }
+    }
+
     private long samples;
     private long frames;
-    private final EnumMap<StopReason, Long> userStops = new EnumMap<>(StopReason.class);
-    private final EnumMap<FrameOrigin, Long> origins = new EnumMap<>(FrameOrigin.class);
+    private final Counts<StopReason> userStops = new Counts<>(StopReason.class);
+    private final Counts<FrameOrigin> origins = new Counts<>(FrameOrigin.class);
     private final CallChecks calls = new CallChecks();
     private final StitchCounts stitches = new StitchCounts();
 
@@ -22,7 +56,7 @@ public final class RecordingSummary {
     void count(int sampleFrames, StopReason userStop, Deferral deferral) {
         samples++;
         frames += sampleFrames;
-        userStops.merge(userStop, 1L, Long::sum);
+        userStops.add(userStop, 1);
         stitches.count(deferral);
     }
 
@@ -31,7 +65,7 @@ public final class RecordingSummary {
         for (int i = 0; i < sample.size(); i++) {
             FrameOrigin origin = sample.origin(i);
             if (origin != FrameOrigin.TABLE) {
-                origins.merge(origin, 1L, Long::sum);
+                origins.add(origin, 1);
             }
         }
     }
@@ -39,8 +73,8 @@ public final class RecordingSummary {
     void add(RecordingSummary other) {
         samples += other.samples;
         frames += other.frames;
-        other.userStops.forEach((reason, count) -> userStops.merge(reason, count, Long::sum));
-        other.origins.forEach((origin, count) -> origins.merge(origin, count, Long::sum));
+        other.userStops.nonzero().forEach(userStops::add);
+        other.origins.nonzero().forEach(origins::add);
         calls.add(other.calls);
         stitches.add(other.stitches);
     }
@@ -57,12 +91,12 @@ public final class RecordingSummary {
 
     /** How many user chains ended for which reason. */
     public Map<StopReason, Long> userStops() {
-        return Collections.unmodifiableMap(userStops);
+        return userStops.nonzero();
     }
 
     /** How many frames were found otherwise than by a table's row. */
     public Map<FrameOrigin, Long> origins() {
-        return Collections.unmodifiableMap(origins);
+        return origins.nonzero();
     }
 
     /** What came of the check of return addresses. */

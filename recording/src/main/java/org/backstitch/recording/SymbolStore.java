@@ -31,12 +31,23 @@ final class SymbolStore {
      */
     record Name(@Nullable String symbol, long distance, String dso) {}
 
+    /** A file's symbols, and how the name of each reads, as far as it was wanted: whoever misses one makes it again. */
+    private static final class Names {
+        final SymbolTable table;
+        final @Nullable String[] readable;
+
+        Names(SymbolTable table) {
+            this.table = table;
+            this.readable = new @Nullable String[table.count()];
+        }
+    }
+
     private record MaybeIndex(@Nullable SymbolIndex index) {}
 
     private final RecordingOptions options;
     private final Arena arena;
     private final DebugFiles debugFiles;
-    private final ConcurrentHashMap<ElfModule, SymbolTable> tables = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<ElfModule, Names> tables = new ConcurrentHashMap<>();
     private final PerfMapFiles perfMapFiles;
     private final ConcurrentHashMap<Integer, MaybeIndex> perfMaps = new ConcurrentHashMap<>();
     private final KnownFrames frames = new KnownFrames();
@@ -102,27 +113,28 @@ final class SymbolStore {
 
     /** The name of an address of a file. */
     Name user(ElfModule module, long vaddr) {
-        SymbolTable table = tables.get(module);
-        if (table == null) {
-            table = tables.computeIfAbsent(module, this::open);
+        Names names = tables.get(module);
+        if (names == null) {
+            names = tables.computeIfAbsent(module, this::open);
         }
-        int symbol = table.find(vaddr);
+        int symbol = names.table.find(vaddr);
         if (symbol == SymbolIndex.NONE) {
             return new Name(null, 0, module.name());
         }
-        return new Name(readable(table.name(symbol)), vaddr - table.start(symbol), module.name());
+        String name = names.readable[symbol];
+        if (name == null) {
+            name = readable(names.table.name(symbol));
+            names.readable[symbol] = name;
+        }
+        return new Name(name, vaddr - names.table.start(symbol), module.name());
     }
 
     private String readable(String name) {
-        if (!options.demangle()) {
-            return name;
-        }
-        String known = demangled.get(name);
-        return known == null ? demangled.computeIfAbsent(name, demangler::demangle) : known;
+        return options.demangle() ? demangled.computeIfAbsent(name, demangler::demangle) : name;
     }
 
-    private SymbolTable open(ElfModule module) {
-        return SymbolTable.of(module.elf(), debugFile(module));
+    private Names open(ElfModule module) {
+        return new Names(SymbolTable.of(module.elf(), debugFile(module)));
     }
 
     /** The separate file with a module's symbols, where there is one. */

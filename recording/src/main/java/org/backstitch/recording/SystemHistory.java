@@ -92,27 +92,31 @@ final class SystemHistory {
     }
 
     /** Applies the record at an offset; a damaged one is counted and left out. */
-    synchronized void apply(long offset, long time) {
+    void apply(long offset, long time) {
         try {
-            if (join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL) {
-                applyRfc2017(file.rfc2017Callchain(offset), time);
-            } else {
-                apply(file.record(offset), time);
-            }
+            apply(decode(offset), time);
         } catch (MalformedInputException e) {
-            file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
+            leaveOut(e);
         }
     }
 
-    /** What the RFC of 2017 made of a type that means another thing today: a late callchain, known by its task and its event. */
-    private void applyRfc2017(PerfRecord.CallchainDeferred chain, long time) {
-        SampleId id = chain.sampleId();
-        int event = eventsById.getOrDefault(id.id(), 0);
-        events.record(
-                id.pid(), id.tid(), event, timed ? time : 0, chain.header().offset());
+    /**
+     * What {@link #apply(PerfRecord, long)} takes, of the record at an offset: for any number of threads.
+     *
+     * @throws MalformedInputException if the record is damaged: {@link #leaveOut} is to be told
+     */
+    PerfRecord decode(long offset) {
+        boolean isRfc2017 = join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL;
+        return isRfc2017 ? file.rfc2017Callchain(offset) : file.record(offset);
     }
 
-    private void apply(PerfRecord record, long time) {
+    /** Counts a damaged record in whose place nothing is applied. */
+    void leaveOut(MalformedInputException damage) {
+        file.anomalies().add(Anomalies.Kind.BAD_RECORD, damage.offset(), damage.reason());
+    }
+
+    /** Applies a record that was decoded. */
+    synchronized void apply(PerfRecord record, long time) {
         long offset = record.header().offset();
         // A chain of questions: to link a switch over types takes milliseconds in a virtual machine that has just
         // started.
@@ -147,8 +151,11 @@ final class SystemHistory {
         } else if (record instanceof PerfRecord.LostSamples lost) {
             lostRecords += lost.lost();
         } else if (record instanceof PerfRecord.CallchainDeferred chain) {
-            int pid = chain.sampleId().pid();
-            events.record(pid, chain.sampleId().tid(), chain.cookie(), timed ? time : 0, offset);
+            SampleId id = chain.sampleId();
+            // Under the RFC of 2017 a late callchain is known by its task and its event.
+            boolean isRfc2017 = record.header().type() == RecordType.KSYMBOL;
+            long name = isRfc2017 ? eventsById.getOrDefault(id.id(), 0) : chain.cookie();
+            events.record(id.pid(), id.tid(), name, timed ? time : 0, offset);
         }
         // Of the others, unwinding and naming need nothing.
     }

@@ -11,6 +11,11 @@ import java.util.Arrays;
 final class Timeline {
     private long[] times;
     private long[] offsets;
+
+    /** What runs are merged into, in turns with the above; as long, or too short to be used. */
+    private long[] spareTimes = {};
+
+    private long[] spareOffsets = {};
     private int size;
     private int sorted;
 
@@ -73,24 +78,17 @@ final class Timeline {
         if (sorted == size) {
             return;
         }
-        long[] spareTimes = new long[times.length];
-        long[] spareOffsets = new long[times.length];
-        while (mergeRuns(spareTimes, spareOffsets)) {
-            long[] swapped = times;
-            times = spareTimes;
-            spareTimes = swapped;
-            swapped = offsets;
-            offsets = spareOffsets;
-            spareOffsets = swapped;
+        while (endOfRun(0) < size) {
+            mergeRuns();
         }
         sorted = size;
     }
 
-    /** Merges every two neighbouring runs into the spare arrays; false if all is one run. */
-    private boolean mergeRuns(long[] toTimes, long[] toOffsets) {
-        int first = endOfRun(0);
-        if (first == size) {
-            return false;
+    /** Merges every two neighbouring runs. */
+    private void mergeRuns() {
+        if (spareTimes.length < times.length) {
+            spareTimes = new long[times.length];
+            spareOffsets = new long[times.length];
         }
         int begin = 0;
         while (begin < size) {
@@ -101,12 +99,17 @@ final class Timeline {
             for (int to = begin; to < end; to++) {
                 boolean takeLeft = right == end || left < middle && !isAfter(left, right);
                 int from = takeLeft ? left++ : right++;
-                toTimes[to] = times[from];
-                toOffsets[to] = offsets[from];
+                spareTimes[to] = times[from];
+                spareOffsets[to] = offsets[from];
             }
             begin = end;
         }
-        return true;
+        long[] swapped = times;
+        times = spareTimes;
+        spareTimes = swapped;
+        swapped = offsets;
+        offsets = spareOffsets;
+        spareOffsets = swapped;
     }
 
     private int endOfRun(int begin) {

@@ -1,9 +1,7 @@
 package org.backstitch.unwind;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -43,14 +41,17 @@ public final class AddressSpace {
             starts[i] = sorted[i].start();
         }
         // Made for every change that samples lie behind: loops, where a stream would take longer than all else.
-        Mapping[] code = new Mapping[sorted.length];
         int count = 0;
         for (Mapping mapping : sorted) {
-            if (mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null) {
-                code[count++] = mapping;
+            count += isText(mapping) ? 1 : 0;
+        }
+        textMappings = new Mapping[count];
+        count = 0;
+        for (Mapping mapping : sorted) {
+            if (isText(mapping)) {
+                textMappings[count++] = mapping;
             }
         }
-        textMappings = Arrays.copyOf(code, count);
         if (before != null && Arrays.equals(textMappings, before.textMappings)) {
             textStarts = before.textStarts;
             texts = before.texts;
@@ -68,6 +69,10 @@ public final class AddressSpace {
             texts[i * TEXT + TEXT_KEY_BIAS] = text.vaddrBias() + PlainRuleCache.keyBias(file);
             texts[i * TEXT + TEXT_CACHED] = PlainRuleCache.canHold(file, text.vaddr(text.end())) ? 1 : 0;
         }
+    }
+
+    private static boolean isText(Mapping mapping) {
+        return mapping.start() >= 0 && mapping.isExecutable() && mapping.module() != null;
     }
 
     /** Which mapping of code with rules holds an address, or -1. */
@@ -112,44 +117,53 @@ public final class AddressSpace {
 
     /** This space after several mappings were made, one after the other. */
     public AddressSpace with(Collection<Mapping> added) {
-        List<Mapping> result = new ArrayList<>(mappings.length + added.size());
-        Collections.addAll(result, mappings);
+        // Each takes the place of what it overlaps, and may leave a piece on either side.
+        Mapping[] result = Arrays.copyOf(mappings, mappings.length + 2 * added.size());
+        int count = mappings.length;
         for (Mapping mapping : added) {
-            place(result, mapping);
+            count = place(result, count, mapping);
         }
-        return new AddressSpace(result.toArray(Mapping[]::new), this);
+        return new AddressSpace(Arrays.copyOf(result, count), this);
     }
 
-    private static void place(List<Mapping> sorted, Mapping mapping) {
+    /** Puts a mapping among the first {@code count}, where there is room for two more; gives how many there are then. */
+    private static int place(Mapping[] sorted, int count, Mapping mapping) {
         int from = 0;
-        int to = sorted.size();
-        while (from < to) {
-            int middle = (from + to) >>> 1;
-            if (Long.compareUnsigned(sorted.get(middle).end(), mapping.start()) <= 0) {
+        int behind = count;
+        while (from < behind) {
+            int middle = (from + behind) >>> 1;
+            if (Long.compareUnsigned(sorted[middle].end(), mapping.start()) <= 0) {
                 from = middle + 1;
             } else {
-                to = middle;
+                behind = middle;
             }
         }
-        if (from == sorted.size() || Long.compareUnsigned(sorted.get(from).start(), mapping.end()) >= 0) {
-            sorted.add(from, mapping);
-            return;
+        while (behind < count && Long.compareUnsigned(sorted[behind].start(), mapping.end()) < 0) {
+            behind++;
         }
-        int behind = from;
-        List<Mapping> pieces = new ArrayList<>(3);
-        pieces.add(mapping);
-        while (behind < sorted.size() && Long.compareUnsigned(sorted.get(behind).start(), mapping.end()) < 0) {
-            Mapping old = sorted.get(behind++);
-            if (Long.compareUnsigned(old.start(), mapping.start()) < 0) {
-                pieces.addFirst(old.part(old.start(), mapping.start()));
+        Mapping head = null;
+        Mapping tail = null;
+        if (from < behind) {
+            Mapping first = sorted[from];
+            Mapping last = sorted[behind - 1];
+            if (Long.compareUnsigned(first.start(), mapping.start()) < 0) {
+                head = first.part(first.start(), mapping.start());
             }
-            if (Long.compareUnsigned(old.end(), mapping.end()) > 0) {
-                pieces.addLast(old.part(mapping.end(), old.end()));
+            if (Long.compareUnsigned(last.end(), mapping.end()) > 0) {
+                tail = last.part(mapping.end(), last.end());
             }
         }
-        List<Mapping> replaced = sorted.subList(from, behind);
-        replaced.clear();
-        replaced.addAll(pieces);
+        int pieces = 1 + (head == null ? 0 : 1) + (tail == null ? 0 : 1);
+        System.arraycopy(sorted, behind, sorted, from + pieces, count - behind);
+        int at = from;
+        if (head != null) {
+            sorted[at++] = head;
+        }
+        sorted[at++] = mapping;
+        if (tail != null) {
+            sorted[at] = tail;
+        }
+        return count - (behind - from) + pieces;
     }
 
     /** The mapping that holds an address, or null. */
