@@ -150,6 +150,7 @@ public final class CallchainInjector {
     private record Crew(SampleResolver resolver) implements BatchRunner.Worker<EntryOrder.Batch, ChainBatch> {
         @Override
         public ChainBatch work(EntryOrder.Batch batch) {
+            resolver.beginBatch();
             ChainBatch chains = new ChainBatch(batch);
             for (int i = 0; i < batch.size(); i++) {
                 ResolvedSample sample = resolver.resolve(batch.offsets()[i], !batch.shares()[i]);

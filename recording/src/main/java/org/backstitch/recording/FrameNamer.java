@@ -27,15 +27,30 @@ final class FrameNamer {
 
     private int kernelVersion;
 
-    private @Nullable Mapping mapping;
-    private AddressSpace space = AddressSpace.EMPTY;
-    private @Nullable ElfModule lastModule;
-    private long lastSalt;
+    /** Where the last user address was. */
+    private static final class Position {
+        @Nullable
+        Mapping mapping;
+
+        AddressSpace space = AddressSpace.EMPTY;
+
+        @Nullable
+        ElfModule module;
+
+        long salt;
+    }
+
+    private Position last = new Position();
 
     FrameNamer(SymbolStore symbols, KernelMap kernel) {
         this.symbols = symbols;
         this.known = symbols.frames();
         this.kernel = kernel;
+    }
+
+    /** Tells that addresses follow that one thread asks for: see {@link SampleResolver#beginBatch}. */
+    void beginBatch() {
+        last = new Position();
     }
 
     /** The frame of a kernel address. */
@@ -64,22 +79,23 @@ final class FrameNamer {
 
     /** The frame of a user address. */
     Frame userFrame(int pid, AddressSpace addressSpace, long address) {
-        Mapping here = mapping;
-        if (addressSpace != space || here == null || !here.contains(address)) {
-            space = addressSpace;
+        Position position = last;
+        Mapping here = position.mapping;
+        if (addressSpace != position.space || here == null || !here.contains(address)) {
+            position.space = addressSpace;
             here = addressSpace.find(address);
-            mapping = here;
+            position.mapping = here;
         }
         ElfModule module = here == null ? null : here.module();
         if (here == null || module == null) {
             return frameWithoutFile(pid, here, address);
         }
         long vaddr = here.vaddr(address);
-        if (module != lastModule) {
-            lastModule = module;
-            lastSalt = KnownFrames.salt(module);
+        if (module != position.module) {
+            position.module = module;
+            position.salt = KnownFrames.salt(module);
         }
-        Frame found = known.find(module, vaddr, lastSalt);
+        Frame found = known.find(module, vaddr, position.salt);
         if (found != null) {
             return found;
         }

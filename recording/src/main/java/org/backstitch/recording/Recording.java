@@ -211,13 +211,16 @@ public final class Recording implements RecordingAccount, AutoCloseable {
 
         @Override
         public R work(long[] offsets) throws IOException {
+            resolver.beginBatch();
+            RecordingSummary counts = new RecordingSummary();
             for (long offset : offsets) {
                 ResolvedSample sample = resolver.resolve(offset);
                 if (sample != null) {
-                    resolver.count(sample, summary);
+                    resolver.count(sample, counts);
                     worker.sample(sample);
                 }
             }
+            summary.add(counts);
             return worker.finishBatch();
         }
     }

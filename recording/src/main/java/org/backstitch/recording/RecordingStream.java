@@ -115,14 +115,17 @@ public final class RecordingStream implements RecordingAccount, AutoCloseable {
 
         @Override
         public R work(StreamOrder.Batch batch) throws IOException {
+            resolver.beginBatch();
+            RecordingSummary counts = new RecordingSummary();
             for (int i = 0; i < batch.size(); i++) {
                 late = batch.late(i);
                 ResolvedSample sample = resolver.resolve(batch.offset(i));
                 if (sample != null) {
-                    resolver.count(sample, summary);
+                    resolver.count(sample, counts);
                     worker.sample(sample);
                 }
             }
+            summary.add(counts);
             return worker.finishBatch();
         }
     }
