@@ -12,11 +12,14 @@ final class Timeline {
     private long[] times;
     private long[] offsets;
 
-    /** What runs are merged into, in turns with the above; as long, or too short to be used. */
+    /** Of runs that are merged, a part of the first. */
     private long[] spareTimes = {};
 
     private long[] spareOffsets = {};
+    private int[] runEnds = new int[16];
     private int size;
+
+    /** How many places, from the first, are known to be in order. */
     private int sorted;
 
     Timeline() {
@@ -78,50 +81,87 @@ final class Timeline {
         if (sorted == size) {
             return;
         }
-        while (endOfRun(0) < size) {
-            mergeRuns();
+        int runs = findRuns();
+        while (runs > 1) {
+            int merged = 0;
+            int begin = 0;
+            for (int run = 0; run < runs; run += 2) {
+                int middle = runEnds[run];
+                int end = run + 1 < runs ? runEnds[run + 1] : middle;
+                merge(begin, middle, end);
+                runEnds[merged++] = end;
+                begin = end;
+            }
+            runs = merged;
         }
         sorted = size;
     }
 
-    /** Merges every two neighbouring runs. */
-    private void mergeRuns() {
-        if (spareTimes.length < times.length) {
-            spareTimes = new long[times.length];
-            spareOffsets = new long[times.length];
-        }
-        int begin = 0;
-        while (begin < size) {
-            int middle = endOfRun(begin);
-            int end = middle == size ? size : endOfRun(middle);
-            int left = begin;
-            int right = middle;
-            for (int to = begin; to < end; to++) {
-                boolean takeLeft = right == end || left < middle && !isAfter(left, right);
-                int from = takeLeft ? left++ : right++;
-                spareTimes[to] = times[from];
-                spareOffsets[to] = offsets[from];
+    /** Puts the ends of all runs into {@link #runEnds}; gives how many there are. */
+    private int findRuns() {
+        int runs = 0;
+        for (int i = Math.max(1, sorted); i <= size; i++) {
+            if (i == size || isAfter(i - 1, i)) {
+                if (runs == runEnds.length) {
+                    runEnds = Arrays.copyOf(runEnds, 2 * runs);
+                }
+                runEnds[runs++] = i;
             }
-            begin = end;
         }
-        long[] swapped = times;
-        times = spareTimes;
-        spareTimes = swapped;
-        swapped = offsets;
-        offsets = spareOffsets;
-        spareOffsets = swapped;
+        return runs;
     }
 
-    private int endOfRun(int begin) {
-        int end = begin + 1;
-        while (end < size && !isAfter(end - 1, end)) {
-            end++;
+    /** Merges two neighbouring runs: only where they overlap anything has to move, and in recordings most overlap but a little. */
+    private void merge(int begin, int middle, int end) {
+        if (middle == end || !isAfter(middle - 1, middle)) {
+            return;
         }
-        return Math.min(end, size);
+        int from = firstAfter(middle, begin, middle);
+        int to = firstAfter(middle - 1, middle, end);
+        int left = middle - from;
+        if (spareTimes.length < left) {
+            spareTimes = new long[Math.max(left, 2 * spareTimes.length)];
+            spareOffsets = new long[spareTimes.length];
+        }
+        System.arraycopy(times, from, spareTimes, 0, left);
+        System.arraycopy(offsets, from, spareOffsets, 0, left);
+        int fromLeft = 0;
+        int fromRight = middle;
+        int target = from;
+        while (fromLeft < left && fromRight < to) {
+            boolean takeRight =
+                    isAfter(spareTimes[fromLeft], spareOffsets[fromLeft], times[fromRight], offsets[fromRight]);
+            times[target] = takeRight ? times[fromRight] : spareTimes[fromLeft];
+            offsets[target] = takeRight ? offsets[fromRight] : spareOffsets[fromLeft];
+            fromRight += takeRight ? 1 : 0;
+            fromLeft += takeRight ? 0 : 1;
+            target++;
+        }
+        System.arraycopy(spareTimes, fromLeft, times, target, left - fromLeft);
+        System.arraycopy(spareOffsets, fromLeft, offsets, target, left - fromLeft);
+    }
+
+    /** The first place of a run that comes after the one given; the run's end if none does. */
+    private int firstAfter(int place, int begin, int end) {
+        int low = begin;
+        int high = end;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (isAfter(middle, place)) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
     }
 
     private boolean isAfter(int a, int b) {
-        int order = Long.compareUnsigned(times[a], times[b]);
-        return order > 0 || order == 0 && Long.compareUnsigned(offsets[a], offsets[b]) > 0;
+        return isAfter(times[a], offsets[a], times[b], offsets[b]);
+    }
+
+    private static boolean isAfter(long time, long offset, long otherTime, long otherOffset) {
+        int order = Long.compareUnsigned(time, otherTime);
+        return order > 0 || order == 0 && Long.compareUnsigned(offset, otherOffset) > 0;
     }
 }
