@@ -174,13 +174,7 @@ public final class CallFrameInfo {
      * @throws MalformedInputException if there is none, or a malformed one
      */
     public FrameDescriptionEntry fdeAt(long offset) {
-        EntryCursor entry = new EntryCursor();
-        section.check(offset, 4);
-        entry.next = offset;
-        if (!entry.next() || entry.offset != offset || entry.isCie()) {
-            throw section.malformed(offset, "expected a frame description entry");
-        }
-        return entry.parseFde();
+        return new EntryCursor().goTo(offset);
     }
 
     /** A walk over the entries of the section. */
@@ -241,6 +235,16 @@ public final class CallFrameInfo {
                 return true;
             }
             return false;
+        }
+
+        /** Goes to the function's entry at an offset: see {@link #fdeAt}. */
+        FrameDescriptionEntry goTo(long entryOffset) {
+            section.check(entryOffset, 4);
+            next = entryOffset;
+            if (!next() || offset != entryOffset || cie) {
+                throw section.malformed(entryOffset, "expected a frame description entry");
+            }
+            return parseFde();
         }
 
         /** Where the entry lies in the section, in bytes. */

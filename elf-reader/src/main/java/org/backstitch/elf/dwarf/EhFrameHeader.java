@@ -77,6 +77,11 @@ final class EhFrameHeader {
         return frameVaddr;
     }
 
+    /** How many pairs the table has. */
+    int count() {
+        return count;
+    }
+
     /** The index of the last pair whose function starts at or below {@code vaddr}, or -1. */
     int floor(long vaddr) {
         int low = 0;

@@ -86,6 +86,12 @@ public final class FdeFinder {
         return ready;
     }
 
+    /** The file's entries in the order of the linker's table, if it has one section only and that table may be in order. */
+    public Optional<LinkedEntries> linkedEntries() {
+        EhFrameHeader table = header;
+        return table == null || sections.size() != 1 ? Optional.empty() : LinkedEntries.of(table, sections.getFirst());
+    }
+
     /** The entry that decides for {@code vaddr}, or null. */
     public @Nullable FrameDescriptionEntry find(long vaddr) {
         FrameDescriptionEntry claimed = findByHeader(vaddr);

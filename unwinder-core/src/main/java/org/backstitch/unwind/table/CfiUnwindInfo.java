@@ -11,6 +11,7 @@ import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.FdeFinder;
 import org.backstitch.elf.dwarf.FdeIndex;
 import org.backstitch.elf.dwarf.FrameDescriptionEntry;
+import org.backstitch.elf.dwarf.LinkedEntries;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,6 +122,23 @@ public final class CfiUnwindInfo implements UnwindInfo {
     }
 
     private UnwindTable compileAll() {
+        Optional<LinkedEntries> linked = finder.linkedEntries();
+        if (linked.isPresent()) {
+            UnwindTableBuilder builder = newBuilder();
+            EntryCompiler compiler = new EntryCompiler(dictionary);
+            if (linked.get().forEach(UnwindTableBuilder.MAX_SPAN, fde -> compiler.compile(fde, builder))) {
+                return builder.build();
+            }
+        }
+        return compileByIndex();
+    }
+
+    private UnwindTableBuilder newBuilder() {
+        long expectedRows = Math.min(finder.sizeInBytes() / BYTES_PER_ROW + 1, MAX_EXPECTED_ROWS);
+        return new UnwindTableBuilder(dictionary, (int) expectedRows);
+    }
+
+    private UnwindTable compileByIndex() {
         List<FdeIndex> indexes =
                 finder.indexes().stream().filter(index -> index.size() > 0).toList();
         if (indexes.isEmpty()) {
@@ -132,9 +150,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
         for (int i = 0; !overlaps && i < first.size(); i++) {
             overlaps = first.overlaps(i);
         }
-        long bytes = finder.sizeInBytes();
-        UnwindTableBuilder builder =
-                new UnwindTableBuilder(dictionary, (int) Math.min(bytes / BYTES_PER_ROW + 1, MAX_EXPECTED_ROWS));
+        UnwindTableBuilder builder = newBuilder();
         EntryCompiler compiler = new EntryCompiler(dictionary);
         if (overlaps) {
             RowPainter painter = new RowPainter();
