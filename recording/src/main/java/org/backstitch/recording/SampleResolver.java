@@ -103,7 +103,7 @@ final class SampleResolver {
      *
      * <p>What is written for each sample is made anew, so that it lies among what this thread has made. Otherwise the garbage collector
      * puts the objects of several workers side by side, and their processors take the lines with them from each other all the time: two
-     * threads had a fifth more to do than one.
+     * threads had a seventh more to do than one.
      */
     void beginBatch() {
         sample = file.samples();
