@@ -12,9 +12,7 @@ import java.nio.ByteOrder;
  * <p>They are read through buffers, for which the first compiler makes a third of the code that it makes for segments. A buffer shows two
  * gigabytes at most, so there is one for each gigabyte, with the beginning of the next in it: a number that starts in it ends in it.
  *
- * <p>Memory outside of the segment is never read: an offset that is negative or too high is refused with an
- * {@link IndexOutOfBoundsException}, unless it is one of those absurd ones (2<sup>62</sup> and more) that are taken for others inside.
- * As thread-safe as the segment.
+ * <p>A read outside of the segment throws an {@link IndexOutOfBoundsException}. As thread-safe as the segment.
  */
 public final class Words {
     private static final int WINDOW_BITS = 30;
@@ -58,7 +56,8 @@ public final class Words {
     }
 
     private ByteBuffer window(long offset) {
-        return windows[(int) (offset >>> WINDOW_BITS)];
+        // The two highest bits fit no index: they make it one that no window has.
+        return windows[(int) (offset >>> WINDOW_BITS) | (int) (offset >>> Long.SIZE - 2) << WINDOW_BITS];
     }
 
     /** The unsigned byte at {@code offset}: 0 to 255. */

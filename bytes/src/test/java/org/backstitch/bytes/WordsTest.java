@@ -86,7 +86,11 @@ class WordsTest {
             assertThrows(IndexOutOfBoundsException.class, () -> words.i32(end - 3));
             assertThrows(IndexOutOfBoundsException.class, () -> words.i64(end - 7));
             assertThrows(IndexOutOfBoundsException.class, () -> words.i64(4 * GIGABYTE));
-            assertThrows(IndexOutOfBoundsException.class, () -> words.u8(-1));
+            for (long absurd :
+                    new long[] {-1, Long.MIN_VALUE, Long.MAX_VALUE, 1L << 62, 3L << 62, (1L << 62) + GIGABYTE}) {
+                assertThrows(IndexOutOfBoundsException.class, () -> words.u8(absurd));
+                assertThrows(IndexOutOfBoundsException.class, () -> words.i64(absurd));
+            }
             assertThrows(IndexOutOfBoundsException.class, () -> words.copyTo(new byte[4], end - 3, 4));
         }
     }

@@ -136,7 +136,7 @@ public final class RecordCursor {
         }
         long payload = switch (headerType) {
             case RecordType.AUXTRACE -> needed >= 16 ? words.i64(next + 8) : 0;
-            case RecordType.HEADER_TRACING_DATA -> needed >= 12 ? words.i32(next + 8) & 0xffff_ffffL : 0;
+            case RecordType.HEADER_TRACING_DATA -> needed >= 12 ? words.u32(next + 8) : 0;
             default -> 0;
         };
         return payload < 0 || payload <= left - needed;
@@ -229,7 +229,7 @@ public final class RecordCursor {
     public long payloadSize() {
         return switch (type) {
             case RecordType.AUXTRACE -> size >= 16 ? words.i64(offset + 8) : 0;
-            case RecordType.HEADER_TRACING_DATA -> size >= 12 ? words.i32(offset + 8) & 0xffff_ffffL : 0;
+            case RecordType.HEADER_TRACING_DATA -> size >= 12 ? words.u32(offset + 8) : 0;
             default -> 0;
         };
     }

@@ -127,7 +127,7 @@ public final class SampleCursor {
         }
         rawSize = 0;
         if ((sampleType & SampleType.RAW) != 0) {
-            if (end - next < 4 || (words.i32(next) & 0xffff_ffffL) > end - next - 4) {
+            if (end - next < 4 || words.u32(next) > end - next - 4) {
                 return fail(next, "a sample too short for its raw data");
             }
             rawOffset = next + 4;

@@ -17,7 +17,6 @@ final class FrameNamer {
 
     private final SymbolStore symbols;
     private final KernelMap kernel;
-
     private final KnownFrames known;
     private final Map<String, Frame> anonymous = new HashMap<>();
     private final Map<Integer, Map<Long, Frame>> jitted = new HashMap<>();

@@ -204,16 +204,27 @@ final class SystemHistory {
         complete = true;
     }
 
-    // Asked for every sample: a lambda would be made each time, which costs more than the answer.
+    /**
+     * What is asked of a process or a thread as it was when a record was written. Questions are constants: they are put for every sample, and
+     * one that had to be made each time would cost more than its answer.
+     */
+    @FunctionalInterface
+    private interface Question<T> {
+        T answer(SystemHistory history, int id, long time, long offset);
+    }
+
+    private <T> T ask(Question<T> question, int id, long time, long offset) {
+        if (complete) {
+            return question.answer(this, id, time, offset);
+        }
+        synchronized (this) {
+            return question.answer(this, id, time, offset);
+        }
+    }
 
     /** What a process had mapped when a record was written. */
     AddressSpace space(int pid, long time, long offset) {
-        if (complete) {
-            return spaceNow(pid, time, offset);
-        }
-        synchronized (this) {
-            return spaceNow(pid, time, offset);
-        }
+        return ask(SystemHistory::spaceNow, pid, time, offset);
     }
 
     private AddressSpace spaceNow(int pid, long time, long offset) {
@@ -222,28 +233,18 @@ final class SystemHistory {
     }
 
     /** A number that changes whenever a mapping of a process does. */
-    long spaceVersion(int pid, long time, long offset) {
-        if (complete) {
-            return spaceVersionNow(pid, time, offset);
-        }
-        synchronized (this) {
-            return spaceVersionNow(pid, time, offset);
-        }
+    int spaceVersion(int pid, long time, long offset) {
+        return ask(SystemHistory::spaceVersionNow, pid, time, offset);
     }
 
-    private long spaceVersionNow(int pid, long time, long offset) {
+    private int spaceVersionNow(int pid, long time, long offset) {
         ProcessHistory process = processes.get(pid);
         return process == null ? 0 : process.versionAt(time, offset);
     }
 
     /** What a process was doing with its program when a record was written. */
     ProcessHistory.Program program(int pid, long time, long offset) {
-        if (complete) {
-            return programNow(pid, time, offset);
-        }
-        synchronized (this) {
-            return programNow(pid, time, offset);
-        }
+        return ask(SystemHistory::programNow, pid, time, offset);
     }
 
     private ProcessHistory.Program programNow(int pid, long time, long offset) {
@@ -253,12 +254,7 @@ final class SystemHistory {
 
     /** What a thread was called when a record was written. */
     String comm(int tid, long time, long offset) {
-        if (complete) {
-            return commNow(tid, time, offset);
-        }
-        synchronized (this) {
-            return commNow(tid, time, offset);
-        }
+        return ask(SystemHistory::commNow, tid, time, offset);
     }
 
     private String commNow(int tid, long time, long offset) {

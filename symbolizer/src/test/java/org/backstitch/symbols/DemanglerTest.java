@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -117,6 +118,15 @@ class DemanglerTest {
         // Longer than what is demangled on the caller's own stack.
         String argument = "a".repeat(900);
         assertEquals("f(" + argument + ")", demangler.demangle("_Z1f900" + argument));
+    }
+
+    /** Whoever asks while the other thread is at it waits for it, and gets the same. */
+    @RepeatedTest(20)
+    void canBePreparedInAnotherThread() {
+        Demangler demangler = Demangler.create();
+        demangler.prepare();
+        assumeTrue(demangler.isCxxAvailable());
+        assertEquals("f()", demangler.demangle("_Z1fv"));
     }
 
     /** Each level names the one before twice: a name of 400 characters that stands for 10^12. */

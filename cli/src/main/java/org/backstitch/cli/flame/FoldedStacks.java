@@ -37,7 +37,8 @@ public final class FoldedStacks {
         Arrays.sort(sorted);
         int[] rank = new int[names.length];
         byte[][] labels = new byte[names.length][];
-        // Told apart by their labels, frames are ranks; which ones are the same was not known before.
+        // Frames that are called the same have one rank. Where there are such, stacks that read the same must become
+        // one.
         byte[][] ranked = new byte[names.length][];
         boolean isMerged = false;
         for (int frame = 0; frame < names.length; frame++) {
