@@ -50,6 +50,8 @@ class KnownFramesTest {
             Frame inOther = frames.add(frame(other, alike));
             assertSame(inOne, find(one, 0x1000));
             assertSame(inOther, find(other, alike));
+            // As if both files had one number.
+            assertNull(frames.find(other, 0x1000, KnownFrames.salt(one)));
         }
     }
 
