@@ -15,8 +15,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.openjdk.jmh.infra.BenchmarkParams;
-import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.results.format.ResultFormatFactory;
 import org.openjdk.jmh.results.format.ResultFormatType;
@@ -36,8 +34,7 @@ record BenchmarkReport(
         Collection<RunResult> suites,
         List<WholeCommands.Time> commands,
         List<Peers.Measured> peers) {
-    /** A line of the table: what it is of, what was measured, and to which other line of the same it is set in proportion. */
-    private record Line(String subject, String name, double value, String unit) {}
+    private static final String WALK = "WalkBenchmark.warm";
 
     void writeTo(Path directory) throws IOException {
         Files.writeString(directory.resolve("results.json"), json());
@@ -52,111 +49,106 @@ record BenchmarkReport(
         machine.facts()
                 .forEach((name, fact) ->
                         text.append("- ").append(name).append(": ").append(fact).append('\n'));
-        text.append("\nRatios are to the first line of the same recording or file.\n\n");
-        text.append("| of | measured | | unit | ratio |\n| --- | --- | ---: | --- | ---: |\n");
-        Map<String, Double> first = new TreeMap<>();
-        for (Line line : lines()) {
-            Double to = first.putIfAbsent(line.subject + line.unit, line.value);
-            text.append(String.format(
-                    Locale.ROOT,
-                    "| %s | %s | %.3g | %s | %.2f |%n",
-                    line.subject,
-                    line.name,
-                    line.value,
-                    line.unit,
-                    line.value / (to == null ? line.value : to)));
+        List<Figure> figures = Figure.of(suites);
+        for (WholeCommands.Time time : commands) {
+            figures.add(new Figure(time.recording(), time.command(), time.seconds(), "s"));
         }
+        appendFigures(text, figures);
+        appendProportions(text, figures);
         if (!peers.isEmpty()) {
-            appendPeers(text);
+            appendPeers(text, figures);
         }
         return text.toString();
     }
 
-    /** Ours is what {@code WalkBenchmark.warm} and {@code CompileBenchmark} took on the same recording or file, in this run. */
-    private void appendPeers(StringBuilder text) {
-        text.append("\n## Beside others\n\nNanoseconds a frame or row, thread time; set-up in milliseconds.\n\n");
-        text.append("| of | peer | | warm | ours/peer | cold | set-up | answers |\n");
-        text.append("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n");
-        for (Peers.Measured peer : peers) {
-            double ours = ours(peer);
+    private static void appendFigures(StringBuilder text, List<Figure> figures) {
+        text.append("\nThe best iteration of each. Ratios are to the first line of the same recording or file.\n\n");
+        text.append("| of | measured | | unit | ratio |\n| --- | --- | ---: | --- | ---: |\n");
+        Map<String, Double> first = new TreeMap<>();
+        for (Figure figure : figures) {
+            Double to = first.putIfAbsent(figure.subject() + figure.unit(), figure.value());
             text.append(String.format(
                     Locale.ROOT,
-                    "| %s | %s %s | %d %ss | %.3g | %s | %.3g | %.3g | %s |%n",
-                    peer.subject().replaceFirst(".*/", ""),
+                    "| %s | %s | %.3g | %s | %.2f |%n",
+                    figure.subject(),
+                    figure.benchmark(),
+                    figure.value(),
+                    figure.unit(),
+                    figure.value() / (to == null ? figure.value() : to)));
+        }
+    }
+
+    /** What walks took in proportion to each other. */
+    private static void appendProportions(StringBuilder text, List<Figure> figures) {
+        text.append(
+                "\n## In proportion\n\nFrame pointers lead through all of a stack only where all code keeps them.\n\n");
+        text.append("| of | to frame pointers | in cache, to frame pointers in cache | all registers, to pcs only |\n");
+        text.append("| --- | ---: | ---: | ---: |\n");
+        for (Figure figure : figures) {
+            if (figure.benchmark().equals(WALK)) {
+                String subject = figure.subject();
+                text.append(String.format(
+                        Locale.ROOT,
+                        "| %s | %.2f | %.2f | %.2f |%n",
+                        subject,
+                        figure.value() / value(figures, subject, "WalkBenchmark.framePointers"),
+                        value(figures, subject, "WalkBenchmark.warmInCache")
+                                / value(figures, subject, "WalkBenchmark.framePointersInCache"),
+                        value(figures, subject, "WalkBenchmark.warmAllRegisters") / figure.value()));
+            }
+        }
+    }
+
+    private void appendPeers(StringBuilder text, List<Figure> figures) {
+        text.append("\n## Beside others\n\nIn turns: the best of each. Nanoseconds a frame or row, thread time. ");
+        text.append("The first pass with all files opened, ours in a fresh virtual machine, in milliseconds.\n\n");
+        text.append("| of | peer | | warm | ours | ours/peer | first | ours | ours/peer | answers |\n");
+        text.append("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n");
+        Map<String, List<Double>> ratios = new TreeMap<>();
+        for (Peers.Measured peer : peers) {
+            String subject = peer.subject().replaceFirst(".*/", "");
+            boolean isWalk = peer.unit().equals("frame");
+            double warm = value(figures, subject, isWalk ? WALK : "CompileBenchmark.compile");
+            double first = value(figures, subject + " lazy", "ColdWalkBenchmark.cold");
+            text.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s %s | %d %ss ",
+                    subject,
                     peer.peer(),
                     peer.version(),
                     peer.count(),
-                    peer.unit(),
-                    peer.warm(),
-                    Double.isNaN(ours) || peer.warm() == 0 ? "" : "%.3f".formatted(ours / peer.warm()),
-                    peer.cold(),
-                    peer.setup() / 1e6,
-                    peer.hash()));
+                    peer.unit()));
+            if (peer.warm() > 0) {
+                text.append(String.format(Locale.ROOT, "| %.3g | %.3g | %.3f ", peer.warm(), warm, warm / peer.warm()));
+                ratios.computeIfAbsent(peer.peer(), name -> new ArrayList<>()).add(warm / peer.warm());
+            } else {
+                text.append("| | | ");
+            }
+            if (peer.warm() > 0 && isWalk) {
+                text.append(
+                        String.format(Locale.ROOT, "| %.3g | %.3g | %.2f ", peer.first(), first, first / peer.first()));
+            } else {
+                text.append("| | | ");
+            }
+            text.append("| ").append(peer.hash()).append(" |\n");
         }
+        text.append("\nGeometric means of ours/peer:\n\n");
+        ratios.forEach((peer, all) -> text.append(String.format(
+                Locale.ROOT,
+                "- %s: %.3f over %d%n",
+                peer,
+                Math.exp(all.stream().mapToDouble(Math::log).average().orElseThrow()),
+                all.size())));
     }
 
-    /** What the suites took for what a peer was measured on; not a number if they were not. */
-    private double ours(Peers.Measured peer) {
-        String name = peer.unit().equals("row") ? "CompileBenchmark.compile" : "WalkBenchmark.warm";
-        String subject = peer.subject().replaceFirst(".*/", "");
-        return lines().stream()
-                .filter(line -> line.subject.equals(subject) && line.name.equals(name))
-                .mapToDouble(Line::value)
+    /** What a benchmark took; not a number if it was not run. */
+    private static double value(List<Figure> figures, String subject, String benchmark) {
+        return figures.stream()
+                .filter(figure ->
+                        figure.subject().equals(subject) && figure.benchmark().equals(benchmark))
+                .mapToDouble(Figure::value)
                 .findFirst()
                 .orElse(Double.NaN);
-    }
-
-    private List<Line> lines() {
-        List<Line> lines = new ArrayList<>();
-        for (RunResult result : suites) {
-            BenchmarkParams parameters = result.getParams();
-            String name = parameters.getBenchmark().replaceFirst(".*\\.(\\w+\\.\\w+)$", "$1");
-            StringBuilder subject = new StringBuilder();
-            for (String key : parameters.getParamsKeys()) {
-                String value = parameters.getParam(key);
-                String shown = switch (key) {
-                    case "held" -> "held=" + value;
-                    case "recording" -> BenchmarkRecording.shortName(value);
-                    case "symfs", "vdso" -> ""; // they belong to the recording
-                    default -> value.replaceFirst(".*/", "");
-                };
-                subject.append(subject.isEmpty() || shown.isEmpty() ? "" : " ").append(shown);
-            }
-            lines.add(line(subject.toString(), name, result));
-        }
-        for (WholeCommands.Time time : commands) {
-            lines.add(new Line(time.recording(), time.command(), time.seconds(), "s"));
-        }
-        return lines;
-    }
-
-    /** Suites that count frames, rows or look-ups are shown in nanoseconds for each, those that count bytes in gigabytes a second. */
-    @SuppressWarnings("rawtypes") // as JMH has them
-    private static Line line(String subject, String name, RunResult result) {
-        Map<String, Result> counters = result.getSecondaryResults();
-        double nanoseconds = result.getParams().getTimeUnit().toNanos(1); // what counters are for
-        Result cpu = counters.get("cpu");
-        if (cpu != null) {
-            return new Line(subject, name, cpu.getScore() / counted(counters, "frames"), "ns/frame, thread time");
-        }
-        for (String counter : List.of("frame", "row", "lookup")) {
-            double count = counted(counters, counter + "s");
-            if (count > 0) {
-                return new Line(subject, name, nanoseconds / count, "ns/" + counter);
-            }
-        }
-        double bytes = counted(counters, "bytes");
-        if (bytes > 0) {
-            return new Line(subject, name, bytes / nanoseconds, "GB/s");
-        }
-        Result<?> primary = result.getPrimaryResult();
-        return new Line(subject, name, primary.getScore(), primary.getScoreUnit());
-    }
-
-    @SuppressWarnings("rawtypes")
-    private static double counted(Map<String, Result> counters, String name) {
-        Result counter = counters.get(name);
-        return counter == null ? 0 : counter.getScore();
     }
 
     private void writePeers(JsonGenerator json) throws IOException {

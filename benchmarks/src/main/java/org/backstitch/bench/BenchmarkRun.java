@@ -5,9 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.backstitch.fixtures.BundledRecording;
 import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.results.RunResult;
@@ -23,9 +25,17 @@ final class BenchmarkRun {
             "usage: [--quick] [--peers PROGRAMS] [--recording PERF_DATA]... [--symfs DIR] [--vdso FILE]"
                     + " [--file ELF]... DIRECTORY COMMAND";
 
-    private static final int TURNS = 5;
+    /** How often each whole command is started. */
+    private static final int COMMAND_TURNS = 5;
 
-    private static final int PEER_PASSES = 40;
+    /** How often ours and the peers take turns. */
+    private static final int PEER_TURNS = 3;
+
+    /** How often a peer walks all stacks in each. */
+    private static final int PEER_PASSES = 10;
+
+    /** What is decoded and resolved as a whole if no recordings are given. */
+    private static final String DEFAULT_RECORDING = "deep";
 
     /** A file whose tables are always measured. */
     private static final String LIBC = "/lib/x86_64-linux-gnu/libc.so.6";
@@ -83,52 +93,58 @@ final class BenchmarkRun {
 
     private void run() throws IOException, InterruptedException, RunnerException {
         Files.createDirectories(directory);
-        Collection<RunResult> suites = new Runner(suites(quick, recordings, symfs, vdso)
+        List<String> whole = recordings.isEmpty() ? List.of(DEFAULT_RECORDING) : recordings;
+        List<RunResult> suites = new ArrayList<>(new Runner(suites(quick)
+                        .include("org\\.backstitch\\.bench\\..*")
+                        .exclude(Turns.BENCHMARKS)
+                        .param("symfs", symfs)
+                        .param("vdso", vdso)
+                        .param("recording", whole.toArray(String[]::new))
                         .param("file", files.toArray(String[]::new))
                         .build())
-                .run();
-        List<String> subjects = new ArrayList<>(quick ? List.of(BundledRecording.DEMO) : BundledRecording.NAMES);
-        subjects.addAll(recordings);
+                .run());
         List<WholeCommands.Time> times = new ArrayList<>();
         WholeCommands commands =
-                new WholeCommands(backstitch, programs == null ? directory : programs, quick ? 1 : TURNS);
-        List<Peers.Measured> measured = new ArrayList<>();
-        Peers peers = programs == null ? null : new Peers(programs, quick ? 1 : PEER_PASSES);
-        for (String subject : subjects) {
+                new WholeCommands(backstitch, programs == null ? directory : programs, quick ? 1 : COMMAND_TURNS);
+        Turns turns = new Turns(
+                quick ? 1 : PEER_TURNS,
+                () -> suites(quick).param("symfs", symfs).param("vdso", vdso),
+                programs == null ? null : new Peers(programs, quick ? 1 : PEER_PASSES));
+        for (String subject : subjects()) {
             BenchmarkRecording recording = BenchmarkRecording.of(subject, symfs, vdso);
             String name = BenchmarkRecording.shortName(subject);
             times.addAll(commands.time(name, recording));
-            if (peers != null) {
-                measured.addAll(peers.walk(name, recording));
-            }
+            turns.walk(subject, name, recording);
         }
-        if (peers != null) {
-            for (String file : files) {
-                measured.add(peers.rows(Path.of(file)));
-            }
+        for (String file : files) {
+            turns.compile(file);
         }
-        new BenchmarkReport(quick, MachineState.now(), suites, times, measured).writeTo(directory);
+        suites.addAll(turns.suites());
+        suites.sort(RunResult.DEFAULT_SORT_COMPARATOR);
+        new BenchmarkReport(quick, MachineState.now(), suites, times, turns.measured()).writeTo(directory);
+    }
+
+    /** The recordings that are measured: the bundled ones, but not those that others were given in place of, by their name. */
+    private List<String> subjects() {
+        if (quick) {
+            return Stream.concat(Stream.of(BundledRecording.DEMO), recordings.stream())
+                    .toList();
+        }
+        Set<String> given =
+                recordings.stream().map(BenchmarkRecording::shortName).collect(Collectors.toSet());
+        return Stream.concat(BundledRecording.NAMES.stream().filter(name -> !given.contains(name)), recordings.stream())
+                .toList();
     }
 
     /**
-     * All suites.
+     * How all suites are run.
      *
      * @param quick whether each benchmark runs for a moment only
-     * @param recordings what is measured beside the bundled recordings
-     * @param symfs the files of the system that those are from, and {@code vdso} its vDSO; empty for this system's
      */
-    static ChainedOptionsBuilder suites(boolean quick, List<String> recordings, String symfs, String vdso) {
+    static ChainedOptionsBuilder suites(boolean quick) {
         ChainedOptionsBuilder options = new OptionsBuilder()
-                .include("org\\.backstitch\\.bench\\..*")
                 .shouldFailOnError(true)
                 .jvmArgsAppend("--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC");
-        if (!recordings.isEmpty()) {
-            List<String> all = new ArrayList<>(BundledRecording.NAMES);
-            all.addAll(recordings);
-            options.param("recording", all.toArray(String[]::new))
-                    .param("symfs", symfs)
-                    .param("vdso", vdso);
-        }
         if (quick) {
             TimeValue shortest = TimeValue.milliseconds(100);
             options.forks(1)

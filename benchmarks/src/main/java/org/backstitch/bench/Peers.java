@@ -8,8 +8,9 @@ import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.backstitch.unwind.Callchain;
@@ -46,23 +47,60 @@ record Peers(Path programs, int passes) {
             long setup,
             double cold,
             double warm,
-            String hash) {}
+            String hash) {
+        /** What its first pass took with the files opened, in milliseconds. */
+        double first() {
+            return (setup + cold * count) / 1e6;
+        }
 
-    /** Walks a recording's stacks with all peers; ours comes first, with its answers and without times: JMH takes those. */
-    List<Measured> walk(String name, BenchmarkRecording recording) throws IOException, InterruptedException {
+        /** The better of two runs: the first pass of one, and the fastest of the other. */
+        Measured orBetter(Measured other) {
+            Measured first = other.first() < first() ? other : this;
+            return new Measured(
+                    subject, peer, version, unit, count, first.setup, first.cold, Math.min(warm, other.warm), hash);
+        }
+    }
+
+    /** The stacks of a recording, ready for all peers. Ours come first, with their answers and without times: JMH takes those. */
+    Walks walks(String name, BenchmarkRecording recording) throws IOException {
         Path input = Files.createTempFile("backstitch-peers", ".stacks");
-        List<Measured> all = new ArrayList<>();
         try (Arena arena = Arena.ofConfined();
                 RecordedStacks stacks = RecordedStacks.open(recording, arena)) {
             PeerInput.write(stacks, input);
-            all.add(ours(name, stacks));
+            return new Walks(input, ours(name, stacks));
+        }
+    }
+
+    /** Walks of one recording by all peers. */
+    final class Walks implements AutoCloseable {
+        private final Path input;
+        private final Map<String, Measured> measured = new LinkedHashMap<>();
+
+        private Walks(Path input, Measured ours) {
+            this.input = input;
+            measured.put(ours.peer, ours);
+        }
+
+        /** Has each of them walk. */
+        void turn() throws IOException, InterruptedException {
             for (String peer : WALKS) {
-                all.add(run(name, peer, input));
+                measured.merge(peer, run(subject(), peer, input), Measured::orBetter);
             }
-        } finally {
+        }
+
+        private String subject() {
+            return measured.values().iterator().next().subject;
+        }
+
+        /** The best of each. */
+        Collection<Measured> measured() {
+            return measured.values();
+        }
+
+        @Override
+        public void close() throws IOException {
             Files.delete(input);
         }
-        return all;
     }
 
     /** Enumerates the rows of a file's call frame information with gimli. */

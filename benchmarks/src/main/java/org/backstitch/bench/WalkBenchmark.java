@@ -32,8 +32,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
-@Warmup(iterations = 5, time = 1)
-@Measurement(iterations = 5, time = 1)
+@Warmup(iterations = 6, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 6, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(1)
 public class WalkBenchmark {
     /** Frames that were walked, and the nanoseconds that the thread was executing meanwhile. */
@@ -136,9 +136,18 @@ public class WalkBenchmark {
     /** A walk along frame pointers, right or not: what the same loads cost without any rules. */
     @Benchmark
     public long framePointers(Frames counter) {
-        RecordedStacks stacks = stacks();
+        return followFramePointers(counter, stacks().size());
+    }
+
+    /** The same over the first hundred stacks. */
+    @Benchmark
+    public long framePointersInCache(Frames counter) {
+        return followFramePointers(counter, Math.min(100, stacks().size()));
+    }
+
+    private long followFramePointers(Frames counter, int count) {
         long began = counter.begin();
-        long walked = stacks.walkFramePointers(pcs, stacks.size());
+        long walked = stacks().walkFramePointers(pcs, count);
         counter.end(began, walked);
         return walked;
     }

@@ -56,6 +56,9 @@ public final class PlainRows {
     private static final int DATA_ALIGNMENT = -8;
     private static final int RETURN_ADDRESS = 16;
 
+    /** How many bytes of operands may be read behind a program. */
+    static final int ROOM = 4;
+
     /** Programs that are longer, in bytes, are for the other interpreter. */
     private static final int MAX_PROGRAM = 1 << 16;
 
@@ -81,8 +84,11 @@ public final class PlainRows {
         }
     }
 
-    /** The entry's program, and room behind it: an array is read faster. */
-    private byte[] code = new byte[512];
+    /** Where programs are copied to that do not lie in an array yet: one is read faster. */
+    private byte[] copy = new byte[512];
+
+    /** The array that the entry's program is in, and room behind it. */
+    private byte[] code = copy;
 
     private final long[] remembered = new long[MAX_REMEMBERED];
 
@@ -97,7 +103,8 @@ public final class PlainRows {
     private int placeShift = Long.SIZE - FIRST_BITS;
     private int knownWords;
 
-    private int codeSize;
+    private int codeStart;
+    private int codeEnd;
     private long entryStart;
     private long entryLength;
     private int rowCount;
@@ -114,22 +121,37 @@ public final class PlainRows {
      */
     public int start(FrameDescriptionEntry fde) {
         long length = fde.programEnd - fde.programStart;
-        initialWord = fde.cie().initialWord;
-        if (initialWord == NO_WORD
-                || length > MAX_PROGRAM
-                || fde.length() >>> Integer.SIZE != 0
-                || knownWords >= MAX_KNOWN) {
+        if (length > MAX_PROGRAM || !canBePlain(fde.cie().initialWord, fde.length())) {
             return NOT_PLAIN;
         }
         int size = (int) length;
-        if (code.length < size + Integer.BYTES) {
-            code = new byte[size * 2 + Integer.BYTES];
+        if (copy.length < size + ROOM) {
+            copy = new byte[size * 2 + ROOM];
         }
-        fde.cie().info.section().copyTo(code, fde.programStart, size);
-        codeSize = size;
-        entryStart = fde.start();
-        entryLength = fde.length();
-        return size + 1;
+        fde.cie().info.section().copyTo(copy, fde.programStart, size);
+        return start(copy, 0, size, fde.start(), fde.length());
+    }
+
+    /** The same for an entry that is in an array already. */
+    public int start(LinkedEntries.Cursor entry) {
+        return entry.programEnd() - entry.programStart() > MAX_PROGRAM
+                        || !canBePlain(entry.initialWord(), entry.length())
+                ? NOT_PLAIN
+                : start(entry.code(), entry.programStart(), entry.programEnd(), entry.start(), entry.length());
+    }
+
+    private boolean canBePlain(long word, long length) {
+        initialWord = word;
+        return word != NO_WORD && length >>> Integer.SIZE == 0 && knownWords < MAX_KNOWN;
+    }
+
+    private int start(byte[] array, int from, int to, long vaddr, long length) {
+        code = array;
+        codeStart = from;
+        codeEnd = to;
+        entryStart = vaddr;
+        entryLength = length;
+        return to - from + 1;
     }
 
     /** How many rows the entry executed last has: one at each advance that leads to more code, even if nothing changes there. */
@@ -237,7 +259,7 @@ public final class PlainRows {
      */
     public int execute(long base, int[] starts, int[] rules, int from) {
         byte[] program = code; // operands that lie behind the program are read, but lead to nothing
-        int end = codeSize;
+        int end = codeEnd;
         long location = entryStart - base;
         long locationEnd = location + entryLength;
         long rowStart = location;
@@ -247,7 +269,7 @@ public final class PlainRows {
         int emptyRows = 0;
         int to = from;
         int last = from == 0 ? 0 : rules[from - 1];
-        int at = 0;
+        int at = codeStart;
         while (at < end) {
             int opcode = program[at++] & 0xff;
             int high = opcode & 0xc0;

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.elf.ElfFile;
@@ -58,10 +59,15 @@ class LinkedEntriesTest {
     }
 
     private static boolean isInOrder(ElfFile elf, long maxSpan, List<Long> offsets) {
-        return FdeFinder.of(elf)
-                .linkedEntries()
-                .map(entries -> entries.forEach(maxSpan, fde -> offsets.add(fde.offset())))
-                .orElse(false);
+        Optional<LinkedEntries> linked = FdeFinder.of(elf).linkedEntries();
+        if (linked.isEmpty()) {
+            return false;
+        }
+        LinkedEntries.Cursor entries = linked.get().entries(maxSpan);
+        while (entries.next()) {
+            offsets.add(entries.fde().offset());
+        }
+        return entries.isInOrder();
     }
 
     private boolean isInOrder() {

@@ -126,7 +126,11 @@ public final class CfiUnwindInfo implements UnwindInfo {
         if (linked.isPresent()) {
             UnwindTableBuilder builder = newBuilder();
             EntryCompiler compiler = new EntryCompiler(dictionary);
-            if (linked.get().forEach(UnwindTableBuilder.MAX_SPAN, fde -> compiler.compile(fde, builder))) {
+            LinkedEntries.Cursor entries = linked.get().entries(UnwindTableBuilder.MAX_SPAN);
+            while (entries.next()) {
+                compiler.compile(entries, builder);
+            }
+            if (entries.isInOrder()) {
                 return builder.build();
             }
         }

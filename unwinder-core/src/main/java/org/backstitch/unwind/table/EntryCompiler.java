@@ -1,8 +1,10 @@
 package org.backstitch.unwind.table;
 
+import java.util.function.Supplier;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.dwarf.CallFrameInterpreter;
 import org.backstitch.elf.dwarf.FrameDescriptionEntry;
+import org.backstitch.elf.dwarf.LinkedEntries;
 import org.backstitch.elf.dwarf.PlainRows;
 
 /**
@@ -42,18 +44,28 @@ final class EntryCompiler {
 
     /** Adds all rows of an entry that are for code to a table, and a gap at its end. */
     void compile(FrameDescriptionEntry fde, UnwindTableBuilder table) {
-        int most = plain.start(fde);
+        compile(plain.start(fde), fde.start(), fde.end(), () -> fde, table);
+    }
+
+    /** The same for the entry that a cursor is at. */
+    void compile(LinkedEntries.Cursor entry, UnwindTableBuilder table) {
+        compile(plain.start(entry), entry.start(), entry.end(), entry::fde, table);
+    }
+
+    /** {@code most}: what the entry has of plain rows. */
+    private void compile(
+            int most, long start, long end, Supplier<FrameDescriptionEntry> fde, UnwindTableBuilder table) {
         if (most != PlainRows.NOT_PLAIN) {
-            int from = table.begin(fde.start(), fde.end(), most + 1);
+            int from = table.begin(start, end, most + 1);
             int to = executePlain(fde, table, from);
             if (to != PlainRows.NOT_PLAIN) {
-                table.end(to, plain.rowCount(), fde.end());
+                table.end(to, plain.rowCount(), end);
                 return;
             }
-            table.cancel(fde.start(), from);
+            table.cancel(start, from);
         }
-        interpret(fde, (start, end, rule) -> table.addRow(start, rule));
-        table.addGap(fde.end());
+        interpret(fde.get(), (rowStart, rowEnd, rule) -> table.addRow(rowStart, rule));
+        table.addGap(end);
     }
 
     /** Where the rows of an entry go. */
@@ -81,10 +93,10 @@ final class EntryCompiler {
         }
     }
 
-    private int executePlain(FrameDescriptionEntry fde, UnwindTableBuilder table, int from) {
+    private int executePlain(Supplier<FrameDescriptionEntry> fde, UnwindTableBuilder table, int from) {
         int to = plain.execute(table.base(), table.starts(), table.numbers(), from);
         while (to == PlainRows.UNKNOWN_WORD) {
-            rows.start(fde);
+            rows.start(fde.get());
             for (int row = 0; row <= plain.unknownRow(); row++) {
                 rows.nextRow();
             }
