@@ -106,4 +106,14 @@ final class EhFrameHeader {
     long fdeVaddr(int index) {
         return headerVaddr + section.i32(tableOffset + (long) index * PAIR + 4);
     }
+
+    /** The table's pairs as they lie in the file: both numbers of each are relative to {@link #vaddr}. */
+    byte[] pairs() {
+        return section.copy(tableOffset, count * PAIR);
+    }
+
+    /** Where the header lies. */
+    long vaddr() {
+        return headerVaddr;
+    }
 }

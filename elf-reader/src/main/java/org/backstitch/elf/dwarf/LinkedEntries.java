@@ -92,9 +92,11 @@ public final class LinkedEntries {
     /** A walk over the entries, by ascending address. */
     public final class Cursor {
         private final long maxSpan;
+        private final byte[] pairs = header.pairs();
+        private final long headerVaddr = header.vaddr();
         private final long lowest = header.start(0);
         private long highest = lowest;
-        private int pair;
+        private int nextPair;
         private boolean inOrder = true;
 
         private int offset;
@@ -114,12 +116,13 @@ public final class LinkedEntries {
          * @return whether there is one: not behind the last, nor where it turns out that they are not {@linkplain #isInOrder in order}
          */
         public boolean next() {
-            if (pair == header.count()) {
+            if (nextPair == pairs.length) {
                 return false;
             }
-            inOrder = read(pair) && isNext(header.start(pair));
+            long pair = (long) LONG.get(pairs, nextPair);
+            nextPair += Long.BYTES;
+            inOrder = read(headerVaddr + (int) (pair >>> Integer.SIZE)) && isNext(headerVaddr + (int) pair);
             highest = start + length;
-            pair++;
             return inOrder;
         }
 
@@ -141,9 +144,9 @@ public final class LinkedEntries {
                     && Long.compareUnsigned(end - lowest, maxSpan) <= 0;
         }
 
-        /** Reads the entry of a pair; false if there is none, or a malformed one: the index counts it. */
-        private boolean read(int ofPair) {
-            long at = header.fdeVaddr(ofPair) - info.sectionVaddr();
+        /** Reads the entry at an address; false if there is none, or a malformed one: the index counts it. */
+        private boolean read(long vaddr) {
+            long at = vaddr - info.sectionVaddr();
             if (at < 0 || at >= section.length || !offsets.get((int) at)) {
                 return false;
             }
