@@ -271,9 +271,8 @@ public final class PlainRows {
         int last = from == 0 ? 0 : rules[from - 1];
         int at = codeStart;
         while (at < end) {
-            int opcode = program[at++] & 0xff;
-            int high = opcode & 0xc0;
-            if (high == DW_CFA_advance_loc) {
+            int opcode = program[at++]; // signed: -128 and above are DW_CFA_offset, -64 and above DW_CFA_restore
+            if (opcode >= DW_CFA_advance_loc) {
                 location += opcode & 0x3f;
             } else if (opcode == DW_CFA_def_cfa_offset) {
                 int offset = program[at++];
@@ -290,7 +289,7 @@ public final class PlainRows {
                 }
                 word = word & ~OFFSET_MASK | (long) offset << OFFSET_SHIFT - 3;
                 continue;
-            } else if (high == DW_CFA_offset) {
+            } else if (opcode < (byte) DW_CFA_restore) {
                 int shift = SHIFTS[opcode & 0x3f];
                 int slot = program[at++];
                 if (shift < 0 || slot <= 0 || slot > MAX_SLOT) {
@@ -298,7 +297,7 @@ public final class PlainRows {
                 }
                 word = word & ~(MAX_SLOT << shift) | (long) slot << shift;
                 continue;
-            } else if (high == DW_CFA_restore) {
+            } else if (opcode < 0) {
                 int shift = SHIFTS[opcode & 0x3f];
                 if (shift < 0) {
                     return NOT_PLAIN;
