@@ -64,7 +64,7 @@ public class RecordingBenchmark {
     @BenchmarkMode(Mode.Throughput)
     @OutputTimeUnit(TimeUnit.SECONDS)
     @Warmup(iterations = 3, time = 1)
-    @Measurement(iterations = 5, time = 1)
+    @Measurement(iterations = 3, time = 1)
     @Fork(1)
     public long decode(FileBytes counter) throws IOException {
         long sum = 0;
@@ -85,7 +85,7 @@ public class RecordingBenchmark {
     @Benchmark
     @BenchmarkMode(Mode.AverageTime)
     @Warmup(iterations = 3, time = 1)
-    @Measurement(iterations = 5, time = 1)
+    @Measurement(iterations = 3, time = 1)
     @Fork(1)
     public long endToEnd() throws IOException {
         return resolve();
@@ -96,7 +96,7 @@ public class RecordingBenchmark {
     @BenchmarkMode(Mode.SingleShotTime)
     @Warmup(iterations = 0)
     @Measurement(iterations = 1)
-    @Fork(5)
+    @Fork(3)
     public long endToEndCold() throws IOException {
         return resolve();
     }

@@ -10,8 +10,10 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.backstitch.bytes.Bytes;
 import org.backstitch.elf.ElfFile;
@@ -159,5 +161,99 @@ class LinkedEntriesTest {
     void aMalformedEntry() {
         file.putInt(entryAt(5) + Integer.BYTES, 0x7fff_fff0); // its CIE
         assertFalse(isInOrder());
+    }
+
+    /** The rows of an entry that were executed: where each starts, and its rules by the order in which they were met. */
+    private static List<Long> rows(PlainRows plain, int room, FrameDescriptionEntry fde, List<UnwindRow> learned) {
+        if (room == PlainRows.NOT_PLAIN) {
+            return List.of();
+        }
+        int[] starts = new int[room + 1];
+        int[] rules = new int[room + 1];
+        CallFrameInterpreter interpreter = new CallFrameInterpreter();
+        int end = plain.execute(fde.start(), starts, rules, 0);
+        while (end == PlainRows.UNKNOWN_WORD) {
+            interpreter.start(fde);
+            for (int row = 0; row <= plain.unknownRow(); row++) {
+                assertTrue(interpreter.nextRow());
+            }
+            learned.add(interpreter.row());
+            plain.learn(learned.size());
+            end = plain.execute(fde.start(), starts, rules, 0);
+        }
+        List<Long> rows = new ArrayList<>();
+        for (int i = 0; i < end; i++) {
+            rows.add((long) starts[i] << Integer.SIZE | rules[i]);
+        }
+        return rows;
+    }
+
+    /** Programs are executed where they lie as they are where they are copied to. */
+    private static int assertSameRows(LinkedEntries linked) {
+        PlainRows inPlace = new PlainRows();
+        PlainRows copied = new PlainRows();
+        List<UnwindRow> learned = new ArrayList<>();
+        List<UnwindRow> others = new ArrayList<>();
+        LinkedEntries.Cursor entries = linked.entries(ANY_SPAN);
+        int count = 0;
+        while (entries.next()) {
+            FrameDescriptionEntry fde = entries.fde();
+            assertEquals(fde.start(), entries.start());
+            assertEquals(fde.length(), entries.length());
+            assertEquals(fde.end(), entries.end());
+            List<Long> rows = rows(copied, copied.start(fde), fde, others);
+            assertEquals(rows, rows(inPlace, inPlace.start(entries), fde, learned), fde.toString());
+            count += rows.size();
+        }
+        assertTrue(entries.isInOrder());
+        assertEquals(others, learned);
+        return count;
+    }
+
+    @Test
+    void programsWhereTheyLie() {
+        assertTrue(assertSameRows(FdeFinder.of(elf()).linkedEntries().orElseThrow()) > 1000);
+    }
+
+    /** Addresses of eight bytes and no augmentation, as GCC's large code model has them. */
+    @Test
+    void entriesWithLongFields() {
+        long sectionVaddr = 0x1000;
+        long headerVaddr = 0x2000;
+        ByteBuffer section = ByteBuffer.allocate(20 + 2 * 28).order(ByteOrder.LITTLE_ENDIAN);
+        section.putInt(16).putInt(0).put(HexFormat.of().parseHex("01000178100c070890010000"));
+        section.putInt(24)
+                .putInt(24)
+                .putLong(0x5000)
+                .putLong(0x10)
+                .put(HexFormat.of().parseHex("410e1000"));
+        section.putInt(24)
+                .putInt(52)
+                .putLong(0x5010)
+                .putLong(0x20)
+                .put(HexFormat.of().parseHex("440e2043"));
+        ByteBuffer table = ByteBuffer.allocate(HEAD + 2 * PAIR).order(ByteOrder.LITTLE_ENDIAN);
+        table.put(HexFormat.of().parseHex("011b033b")).putInt(-0x1004).putInt(2);
+        table.putInt(0x3000).putInt(20 - 0x1000).putInt(0x3010).putInt(48 - 0x1000);
+        LinkedEntries linked = LinkedEntries.of(
+                        EhFrameHeader.parse(Bytes.of(table.array(), "header"), headerVaddr)
+                                .orElseThrow(),
+                        new CallFrameInfo(
+                                Bytes.of(section.array(), "section"),
+                                sectionVaddr,
+                                CallFrameInfo.Flavor.EH_FRAME,
+                                0,
+                                0,
+                                vaddr -> OptionalLong.empty()))
+                .orElseThrow();
+        assertEquals(4, assertSameRows(linked));
+        LinkedEntries.Cursor entries = linked.entries(ANY_SPAN);
+        assertTrue(entries.next());
+        assertEquals(0x5000, entries.start());
+        assertTrue(entries.next());
+        assertEquals(0x5010, entries.start());
+        assertEquals(0x5030, entries.end());
+        assertEquals(48, entries.fde().offset());
+        assertFalse(entries.next());
     }
 }
