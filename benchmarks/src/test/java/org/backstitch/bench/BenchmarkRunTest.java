@@ -1,6 +1,7 @@
 package org.backstitch.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.core.JsonFactory;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,10 +46,11 @@ class BenchmarkRunTest {
                 List.of(
                         new WholeCommands.Time("ls", "backstitch fold", 0.25),
                         new WholeCommands.Time("ls", "perf script", 1)),
-                List.of(Peers.parse(
-                        "deep",
-                        "{\"peer\":\"framehop\",\"version\":\"0.13.3\",\"unit\":\"frame\",\"count\":190,\"setup\":4500000,"
-                                + "\"cold\":92.25,\"warm\":49,\"hash\":\"00ff\"}")));
+                List.of(
+                        peer("backstitch", 190, 0, 0, 0),
+                        peer("framehop", 190, 4_500_000, 92_250, 49)
+                                .orBetter(peer("framehop", 190, 5_500_000, 88_000, 47)),
+                        peer("libdw", 100, 0, 1, 98)));
         report.writeTo(directory);
 
         String table = Files.readString(directory.resolve("results.md"));
@@ -66,10 +70,20 @@ class BenchmarkRunTest {
                 suites);
         assertTrue(table.contains("| deep | WalkBenchmark.warm |"), table);
         assertTrue(table.contains("| ls | perf script | 1.00 | s | 4.00 |"), table);
+        // The first pass is the one whose set-up and walk together are shortest, not each for itself.
         assertTrue(
-                table.matches(
-                        "(?s).*\\| deep \\| framehop 0\\.13\\.3 \\| 190 frames \\| 49\\.0 \\| [0-9.]+ \\| 92\\.3 \\| 4\\.50 \\| 00ff \\|.*"),
+                table.matches("(?s).*\\| deep \\| framehop 1\\.5 \\| 190 frames "
+                        + "\\| 47\\.0 \\| [0-9.e+]+ \\| [0-9.]+ \\| 22\\.0 \\| [0-9.e+]+ \\| [0-9.]+ \\| 00ff \\|.*"),
                 table);
+        assertTrue(table.contains("- framehop, where it finds all frames: "), table);
+        assertTrue(table.contains("- libdw, all: "), table);
+        assertFalse(table.contains("- libdw, where it finds all frames: "), table);
+        Matcher proportions = Pattern.compile("(?m)^\\| deep \\| ([0-9.]+) \\| ([0-9.]+) \\| ([0-9.]+) \\|$")
+                .matcher(table);
+        assertTrue(proportions.find(), table);
+        for (int i = 1; i <= 3; i++) {
+            assertTrue(Double.parseDouble(proportions.group(i)) > 0, table);
+        }
 
         int benchmarks = 0;
         int seconds = 0;
@@ -83,5 +97,13 @@ class BenchmarkRunTest {
         }
         assertEquals(results.size(), benchmarks);
         assertEquals(2, seconds);
+    }
+
+    private static Peers.Measured peer(String name, long count, long setup, double cold, double warm)
+            throws IOException {
+        return Peers.parse(
+                "deep",
+                "{\"peer\":\"%s\",\"version\":\"1.5\",\"unit\":\"frame\",\"count\":%d,\"setup\":%d,\"cold\":%s,\"warm\":%s,\"hash\":\"00ff\"}"
+                        .formatted(name, count, setup, cold, warm));
     }
 }
