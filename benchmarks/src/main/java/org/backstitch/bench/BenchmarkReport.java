@@ -124,10 +124,9 @@ record BenchmarkReport(
                     peer.unit()));
             if (peer.warm() > 0) {
                 text.append(String.format(Locale.ROOT, "| %.3g | %.3g | %.3f ", peer.warm(), warm, warm / peer.warm()));
-                boolean losesFrames = isWalk && peer.count() < frames.getOrDefault(subject, 0L) * ALL_FRAMES;
                 ratios.computeIfAbsent(peer.peer() + ", all", name -> new ArrayList<>())
                         .add(warm / peer.warm());
-                if (!losesFrames) {
+                if (isWalk && peer.count() >= frames.getOrDefault(subject, 0L) * ALL_FRAMES) {
                     ratios.computeIfAbsent(peer.peer() + ", where it finds all frames", name -> new ArrayList<>())
                             .add(warm / peer.warm());
                 }

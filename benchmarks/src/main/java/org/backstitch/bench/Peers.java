@@ -63,9 +63,10 @@ record Peers(Path programs, int passes) {
 
     /** The stacks of a recording, ready for all peers. Ours come first, with their answers and without times: JMH takes those. */
     Walks walks(String name, BenchmarkRecording recording) throws IOException {
-        Path input = Files.createTempFile("backstitch-peers", ".stacks");
         try (Arena arena = Arena.ofConfined();
                 RecordedStacks stacks = RecordedStacks.open(recording, arena)) {
+            Path input = Files.createTempFile("backstitch-peers", ".stacks");
+            input.toFile().deleteOnExit(); // should writing it fail
             PeerInput.write(stacks, input);
             return new Walks(input, ours(name, stacks));
         }

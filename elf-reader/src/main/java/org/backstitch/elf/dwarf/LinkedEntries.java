@@ -116,7 +116,7 @@ public final class LinkedEntries {
          * @return whether there is one: not behind the last, nor where it turns out that they are not {@linkplain #isInOrder in order}
          */
         public boolean next() {
-            if (nextPair == pairs.length) {
+            if (!inOrder || nextPair == pairs.length) {
                 return false;
             }
             long pair = (long) LONG.get(pairs, nextPair);

@@ -69,7 +69,10 @@ class LinkedEntriesTest {
         while (entries.next()) {
             offsets.add(entries.fde().offset());
         }
-        return entries.isInOrder();
+        boolean inOrder = entries.isInOrder();
+        assertFalse(entries.next());
+        assertEquals(inOrder, entries.isInOrder(), "nothing behind the end changes it");
+        return inOrder;
     }
 
     private boolean isInOrder() {
@@ -170,15 +173,9 @@ class LinkedEntriesTest {
         }
         int[] starts = new int[room + 1];
         int[] rules = new int[room + 1];
-        CallFrameInterpreter interpreter = new CallFrameInterpreter();
         int end = plain.execute(fde.start(), starts, rules, 0);
         while (end == PlainRows.UNKNOWN_WORD) {
-            interpreter.start(fde);
-            for (int row = 0; row <= plain.unknownRow(); row++) {
-                assertTrue(interpreter.nextRow());
-            }
-            learned.add(interpreter.row());
-            plain.learn(learned.size());
+            PlainRowsTest.learn(plain, fde, learned);
             end = plain.execute(fde.start(), starts, rules, 0);
         }
         List<Long> rows = new ArrayList<>();

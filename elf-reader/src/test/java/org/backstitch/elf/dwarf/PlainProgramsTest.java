@@ -63,12 +63,7 @@ class PlainProgramsTest {
         int[] rules = new int[room + 1];
         int end = plain.execute(0, starts, rules, 0);
         while (end == PlainRows.UNKNOWN_WORD) {
-            interpreter.start(fde);
-            for (int row = 0; row <= plain.unknownRow(); row++) {
-                assertTrue(interpreter.nextRow());
-            }
-            learned.add(interpreter.row());
-            plain.learn(learned.size());
+            PlainRowsTest.learn(plain, fde, learned);
             end = plain.execute(0, starts, rules, 0);
         }
         List<Row> rows = new ArrayList<>();

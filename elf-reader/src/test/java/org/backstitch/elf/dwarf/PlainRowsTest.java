@@ -17,7 +17,6 @@ class PlainRowsTest {
     private static final long BASE = 0xf00;
 
     private final PlainRows plain = new PlainRows();
-    private final CallFrameInterpreter interpreter = new CallFrameInterpreter();
 
     /** The rows that rules were learned from: rule n is that of place n - 1. */
     private final List<UnwindRow> learned = new ArrayList<>();
@@ -32,6 +31,17 @@ class PlainRowsTest {
         return entries.parseFde();
     }
 
+    /** Teaches the unknown word, by the row that the interpreter gives in its place: its number is how many have been learned. */
+    static void learn(PlainRows plain, FrameDescriptionEntry fde, List<UnwindRow> learned) {
+        CallFrameInterpreter interpreter = new CallFrameInterpreter();
+        interpreter.start(fde);
+        for (int row = 0; row <= plain.unknownRow(); row++) {
+            assertTrue(interpreter.nextRow());
+        }
+        learned.add(interpreter.row());
+        plain.learn(learned.size());
+    }
+
     private int execute(FrameDescriptionEntry fde, int from) {
         int room = plain.start(fde);
         if (room == PlainRows.NOT_PLAIN) {
@@ -43,12 +53,7 @@ class PlainRowsTest {
         }
         int end = plain.execute(BASE, starts, rules, from);
         while (end == PlainRows.UNKNOWN_WORD) {
-            interpreter.start(fde);
-            for (int row = 0; row <= plain.unknownRow(); row++) {
-                assertTrue(interpreter.nextRow());
-            }
-            learned.add(interpreter.row());
-            plain.learn(learned.size());
+            learn(plain, fde, learned);
             end = plain.execute(BASE, starts, rules, from);
         }
         return end;
