@@ -198,6 +198,7 @@ class LinkedEntriesTest {
             assertEquals(fde.start(), entries.start());
             assertEquals(fde.length(), entries.length());
             assertEquals(fde.end(), entries.end());
+            assertEquals(copied.start(fde), inPlace.start(entries), "as many bytes of program");
             List<Long> rows = rows(copied, copied.start(fde), fde, others);
             assertEquals(rows, rows(inPlace, inPlace.start(entries), fde, learned), fde.toString());
             count += rows.size();
