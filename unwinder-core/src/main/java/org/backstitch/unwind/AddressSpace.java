@@ -88,8 +88,12 @@ public final class AddressSpace {
             first += half & (int) (textStarts[first + half] - address - 1 >> 63);
             count -= half;
         }
-        int text = first * TEXT;
-        return Long.compareUnsigned(address - texts[text + TEXT_START], texts[text + TEXT_SIZE]) < 0 ? first : -1;
+        return isInText(texts, first * TEXT, address) ? first : -1;
+    }
+
+    /** Whether the mapping that is described at {@code text} holds an address. */
+    static boolean isInText(long[] texts, int text, long address) {
+        return Long.compareUnsigned(address - texts[text + TEXT_START], texts[text + TEXT_SIZE]) < 0;
     }
 
     /**

@@ -25,6 +25,7 @@ final class FullWalk {
 
     private final UserSteps steps;
     private final FullRuleCache rules = new FullRuleCache();
+    private final RecentTexts recentTexts = new RecentTexts();
     private final StackLines lines = new StackLines();
 
     /** The outermost RSP of the walk before around the same place in memory. */
@@ -41,7 +42,7 @@ final class FullWalk {
         Callchain chain = steps.chain();
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();
-        Registers registers = steps.frame();
+        Registers registers = steps.enterFirst();
         ByteBuffer buffer = stack.buffer();
         long stackStart = stack.address();
         long bytesBias = stack.bufferOffset() - stackStart;
@@ -95,7 +96,7 @@ final class FullWalk {
             kept[at + Callchain.KEPT_R12 + 3] = r15;
 
             if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
-                int text = space.findText(lookupPc) * AddressSpace.TEXT;
+                int text = recentTexts.find(space, lookupPc);
                 if (text >= 0 && texts[text + AddressSpace.TEXT_CACHED] != 0) {
                     textStart = texts[text + AddressSpace.TEXT_START];
                     textSize = texts[text + AddressSpace.TEXT_SIZE];

@@ -17,6 +17,7 @@ final class PlainWalk {
     private final UserSteps steps;
     private final PlainRuleCache rules;
     private final PreviousStacks previousStacks = new PreviousStacks();
+    private final RecentTexts recentTexts = new RecentTexts();
     private final StackLines lines = new StackLines();
 
     /**
@@ -41,7 +42,7 @@ final class PlainWalk {
         Callchain chain = steps.chain();
         AddressSpace space = steps.space();
         StackDump stack = steps.stack();
-        Registers registers = steps.frame();
+        Registers start = steps.start();
         ByteBuffer buffer = stack.buffer();
         long stackStart = stack.address();
         long bytesBias = stack.bufferOffset() - stackStart;
@@ -51,9 +52,9 @@ final class PlainWalk {
         long[] pcs = chain.pcs;
         int room = chain.room();
         int frames = 0;
-        long pc = registers.get(RIP);
-        long sp = registers.get(RSP);
-        long bp = registers.get(RBP);
+        long pc = start.get(RIP);
+        long sp = start.get(RSP);
+        long bp = start.get(RBP);
         long lookupPc = pc;
         long textStart = 0;
         long textSize = 0;
@@ -81,7 +82,7 @@ final class PlainWalk {
             pcs[frames++] = pc;
 
             if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
-                int text = space.findText(lookupPc) * AddressSpace.TEXT;
+                int text = recentTexts.find(space, lookupPc);
                 if (text >= 0 && texts[text + AddressSpace.TEXT_CACHED] != 0) {
                     textStart = texts[text + AddressSpace.TEXT_START];
                     textSize = texts[text + AddressSpace.TEXT_SIZE];
@@ -109,7 +110,7 @@ final class PlainWalk {
             found[frame + PreviousStack.BP] = bp;
 
             // Selected by masks: which base, and whether RBP was saved, no branch predictor can tell.
-            long cfa = sp + ((bp - sp) & PlainRuleCache.rbpBaseMask(entry)) + PlainRuleCache.cfaOffset(entry);
+            long cfa = sp + PlainRuleCache.cfaOffset(entry) + ((bp - sp) & PlainRuleCache.rbpBaseMask(entry));
             long returnSlot = cfa - Long.BYTES;
             long rbpSlot = returnSlot - PlainRuleCache.rbpDistance(rule);
             if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
@@ -147,7 +148,10 @@ final class PlainWalk {
 
             chain.size = frames;
             found[frame + PreviousStack.STEP] = PlainRuleCache.NOT_PLAIN;
-            if (frames > 1) {
+            Registers registers = steps.frame();
+            if (frames == 1) {
+                steps.enterFirst();
+            } else {
                 registers.clear();
                 registers.set(RIP, pc).set(RSP, sp).set(RBP, bp);
             }

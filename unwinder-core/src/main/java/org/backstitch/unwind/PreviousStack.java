@@ -82,9 +82,12 @@ final class PreviousStack {
             int callee = caller - FRAME;
             int step = (int) frames[callee + STEP];
             long returnSlot = frames[caller + SP] - Long.BYTES;
-            if (step == PlainRuleCache.NOT_PLAIN
-                    || Long.compareUnsigned(returnSlot - start, words) >= 0
-                    || (long) StackDump.WORDS.get(stack, (int) (returnSlot + bias)) != frames[caller + PC]) {
+            if (step == PlainRuleCache.NOT_PLAIN || Long.compareUnsigned(returnSlot - start, words) >= 0) {
+                break;
+            }
+            if ((long) StackDump.WORDS.get(stack, (int) (returnSlot + bias)) != frames[caller + PC]) {
+                caller += FRAME; // it has returned to another place: what may be taken over begins behind it
+                decides = true; // for frames further out it was not kept whether it does
                 break;
             }
             if (PlainRuleCache.isRbpSaved(step)) {

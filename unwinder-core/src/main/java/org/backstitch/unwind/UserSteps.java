@@ -53,7 +53,7 @@ final class UserSteps {
     }
 
     /**
-     * Begins the walk, or begins it again: the chain is empty, and {@link #frame} the one that the stack starts with.
+     * Begins the walk, or begins it again: the chain is empty.
      *
      * @param allRegisters whether more than RIP, RSP and RBP are recovered
      */
@@ -61,7 +61,17 @@ final class UserSteps {
         full = allRegisters;
         chain.clear();
         cycles.begin();
+    }
+
+    /** The registers that the stack starts with. */
+    Registers start() {
+        return start;
+    }
+
+    /** Makes {@link #frame} the one that the stack starts with. */
+    Registers enterFirst() {
         frameStep.restart(start);
+        return frameStep.frame();
     }
 
     AddressSpace space() {
