@@ -94,10 +94,48 @@ public final class FdeFinder {
 
     /** The entry that decides for {@code vaddr}, or null. */
     public @Nullable FrameDescriptionEntry find(long vaddr) {
-        FrameDescriptionEntry claimed = findByHeader(vaddr);
-        if (claimed != null) {
-            return claimed;
+        FrameDescriptionEntry linked = findLinked(vaddr, linkedPlace(vaddr));
+        return linked != null ? linked : findUnlinked(vaddr);
+    }
+
+    /**
+     * Where the linker's table has the entry for {@code vaddr}, if it has one.
+     *
+     * @return the index in the table; negative if there is no table, or if it does not tell
+     */
+    public int linkedPlace(long vaddr) {
+        EhFrameHeader table = header;
+        if (table == null) {
+            return -1;
         }
+        int pair = table.floor(vaddr);
+        // Entries that start together stand together in the table, in no order that one could rely on.
+        return pair > 0 && table.start(pair - 1) == table.start(pair) ? -1 : pair;
+    }
+
+    /**
+     * The entry that decides for {@code vaddr}, if the linker's table has it; else null: then {@link #findUnlinked} has to look for it.
+     * In one place there is one entry, which decides for all addresses that have this place and are covered by it.
+     *
+     * @param place the {@link #linkedPlace} of {@code vaddr}
+     */
+    public @Nullable FrameDescriptionEntry findLinked(long vaddr, int place) {
+        EhFrameHeader table = header;
+        if (table == null || place < 0) {
+            return null;
+        }
+        CallFrameInfo section = sections.getFirst();
+        try {
+            FrameDescriptionEntry fde = section.fdeAt(table.fdeVaddr(place) - section.sectionVaddr());
+            return fde.covers(vaddr) && fde.start() == table.start(place) && fde.start() != 0 ? fde : null;
+        } catch (MalformedInputException e) {
+            // The table points at something else than an entry: the index, made from the section itself, decides.
+            return null;
+        }
+    }
+
+    /** The entry that decides for {@code vaddr} where the linker's table has none, or null. */
+    public @Nullable FrameDescriptionEntry findUnlinked(long vaddr) {
         for (FdeIndex index : indexes()) {
             FrameDescriptionEntry found = index.find(vaddr);
             if (found != null) {
@@ -105,24 +143,5 @@ public final class FdeFinder {
             }
         }
         return null;
-    }
-
-    private @Nullable FrameDescriptionEntry findByHeader(long vaddr) {
-        if (header == null) {
-            return null;
-        }
-        int pair = header.floor(vaddr);
-        // Entries that start together stand together in the table, in no order that one could rely on.
-        if (pair < 0 || pair > 0 && header.start(pair - 1) == header.start(pair)) {
-            return null;
-        }
-        CallFrameInfo section = sections.getFirst();
-        try {
-            FrameDescriptionEntry fde = section.fdeAt(header.fdeVaddr(pair) - section.sectionVaddr());
-            return fde.covers(vaddr) && fde.start() == header.start(pair) && fde.start() != 0 ? fde : null;
-        } catch (MalformedInputException e) {
-            // The table points at something else than an entry: the index, made from the section itself, decides.
-            return null;
-        }
     }
 }

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The unwind rules of an ELF file with call frame information.
  *
- * <p>It starts lazy: a look-up finds the one entry that covers the address and executes it. When so many addresses have been asked
+ * <p>It starts lazy: a look-up finds the one entry that covers the address and executes it; what was found holds for the whole row, and the
+ * row that was met last in an entry is kept. When so many addresses have been asked
  * for that compiling all would have been cheaper, the whole file is compiled into an {@link UnwindTable}, once. Both ways give the same
  * rules.
  */
@@ -39,6 +40,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
     private final FdeFinder finder;
     private final RuleDictionary dictionary = new RuleDictionary();
     private final AtomicInteger lookupsLeft;
+    private final MetRows metRows = new MetRows();
     private final AtomicReference<@Nullable EntryCompiler> idle = new AtomicReference<>();
     private volatile @Nullable UnwindTable compiled;
     private volatile boolean compilable = true;
@@ -79,6 +81,11 @@ public final class CfiUnwindInfo implements UnwindInfo {
         if (table != null) {
             return table.find(vaddr);
         }
+        int place = finder.linkedPlace(vaddr);
+        int met = metRows.find(place, vaddr);
+        if (met != MetRows.NONE) {
+            return met;
+        }
         if (compilable && lookupsLeft.getAndDecrement() <= 0) {
             try {
                 return compile().find(vaddr);
@@ -86,17 +93,23 @@ public final class CfiUnwindInfo implements UnwindInfo {
                 compilable = false; // entries too far apart for a table: one by one they can still be used
             }
         }
-        FrameDescriptionEntry fde = finder.find(vaddr);
-        return fde == null ? 0 : interpret(fde, vaddr);
+        FrameDescriptionEntry linked = finder.findLinked(vaddr, place);
+        if (linked != null) {
+            return interpret(linked, vaddr, place);
+        }
+        FrameDescriptionEntry unlinked = finder.findUnlinked(vaddr);
+        return unlinked == null ? 0 : interpret(unlinked, vaddr, MetRows.NO_PLACE);
     }
 
-    private int interpret(FrameDescriptionEntry fde, long vaddr) {
+    private int interpret(FrameDescriptionEntry fde, long vaddr, int place) {
         EntryCompiler compiler = idle.getAndSet(null);
         if (compiler == null) {
             compiler = new EntryCompiler(dictionary);
         }
         try {
-            return compiler.find(fde, vaddr);
+            int number = compiler.find(fde, vaddr);
+            metRows.add(place, compiler.foundStart(), compiler.foundEnd(), number);
+            return number;
         } finally {
             idle.set(compiler);
         }

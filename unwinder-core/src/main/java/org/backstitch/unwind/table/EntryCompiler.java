@@ -21,6 +21,8 @@ final class EntryCompiler {
     private final PlainRows plain = new PlainRows();
     private final CallFrameInterpreter rows = new CallFrameInterpreter();
     private final CfiRuleEncoder encoder = new CfiRuleEncoder();
+    private long foundStart;
+    private long foundEnd;
 
     /** A compiler that adds rules to a dictionary. */
     EntryCompiler(RuleDictionary dictionary) {
@@ -29,17 +31,32 @@ final class EntryCompiler {
 
     /** The number of the rule for an address that an entry covers; 0 if no row does. */
     int find(FrameDescriptionEntry fde, long vaddr) {
+        foundStart = vaddr;
+        foundEnd = vaddr;
         try {
             rows.start(fde);
             while (rows.nextRow()) {
                 if (Long.compareUnsigned(vaddr, rows.rowEnd()) < 0) {
-                    return encode();
+                    int number = encode();
+                    foundStart = rows.rowStart();
+                    foundEnd = Long.compareUnsigned(rows.rowEnd(), fde.end()) < 0 ? rows.rowEnd() : fde.end();
+                    return number;
                 }
             }
             return 0;
         } catch (MalformedInputException e) {
             return malformed();
         }
+    }
+
+    /** Where the row starts that was found last: all its addresses have the same rule. */
+    long foundStart() {
+        return foundStart;
+    }
+
+    /** Where it ends; where it starts, if none was found. */
+    long foundEnd() {
+        return foundEnd;
     }
 
     /** Adds all rows of an entry that are for code to a table, and a gap at its end. */

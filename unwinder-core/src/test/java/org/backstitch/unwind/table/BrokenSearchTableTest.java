@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Random;
 import java.util.function.ObjIntConsumer;
 import java.util.stream.Stream;
 import org.backstitch.bytes.Bytes;
@@ -69,12 +70,23 @@ class BrokenSearchTableTest {
         UnwindTable compiled = info.compile();
         CfiUnwindInfo lazy = CfiUnwindInfo.of(elf); // interprets the one entry that covers an address
         ElfSection text = elf.section(".text").orElseThrow();
+        CfiUnwindInfo damagedLazy = CfiUnwindInfo.of(elf(damaged));
+        Random random = new Random(1);
         int covered = 0;
         for (long vaddr = text.address(); vaddr < text.address() + text.size() && covered < 3000; vaddr += 5) {
             int expected = lazy.find(vaddr);
             int actual = compiled.find(vaddr);
             assertEquals(lazy.dictionary().rule(expected), info.dictionary().rule(actual));
             assertEquals(lazy.dictionary().saved(expected), info.dictionary().saved(actual));
+            // By entries, too, and by the rows that others were found in before.
+            long near = vaddr + random.nextInt(-100, 100);
+            int nearby = damagedLazy.find(near);
+            assertEquals(
+                    info.dictionary().rule(compiled.find(near)),
+                    damagedLazy.dictionary().rule(nearby));
+            assertEquals(
+                    info.dictionary().saved(compiled.find(near)),
+                    damagedLazy.dictionary().saved(nearby));
             covered += expected == 0 ? 0 : 1;
         }
         assertTrue(covered > 2000);
