@@ -194,6 +194,15 @@ class PreviousStackTest {
         }
     }
 
+    /** Behind a frame that is another RBP may decide, though it did not decide about that frame. */
+    @Test
+    void anotherReturnAddressBehindWhichRbpDecides() {
+        put((int) (sp(2) - STACK) - 8, pc(2) + 4);
+        assertEquals(sp(3), compare());
+        assertEquals(0, join(3, 0x9999));
+        assertEquals(sp(4), previous.next());
+    }
+
     /** A saved RBP that is another now, by the frame whose RBP it is: it decides about frames 3 and 4. */
     @ParameterizedTest
     @CsvSource({"0x30, 3, 3", "0x60, 5, 1", "0x90, 7, 1"})
