@@ -34,9 +34,9 @@ import org.backstitch.unwind.table.UnwindRule;
  * <p>Any number of threads may read and write one cache without a lock: an entry says by itself what it is for, and a 64-bit virtual
  * machine reads and writes it at once. What two write in one place at the same time one of them has to look up again, no more.
  *
- * <p>A walk cannot know a frame before it has the rule of the one before, so what lies between a return address and the next decides
- * how fast it is: a subtraction, a shift and a mask to the entry, three operations more to the CFA. What checks that it is the right
- * entry is computed beside.
+ * <p>Where frame pointers do not lead, a walk cannot know a frame before it has the rule of the one before, so what lies between a return
+ * address and the next decides how fast it is: a subtraction, a shift and a mask to the entry, three operations more to the CFA. What
+ * checks that it is the right entry is computed beside.
  */
 final class PlainRuleCache {
     /** The rule of an entry that holds none, or none that is plain. */
@@ -75,6 +75,9 @@ final class PlainRuleCache {
 
     private static final long SHAPE = UnwindRule.CALL | 6 << 4;
     private static final long WORD_BASE_IS_RSP = 1L << 4;
+
+    /** The rule of a frame that has pushed RBP and made it its frame pointer. */
+    static final int FRAME_POINTER = plainly(true, 2 * Long.BYTES, true, Long.BYTES);
 
     private final long[] entries = new long[1 << BITS];
 
@@ -120,10 +123,11 @@ final class PlainRuleCache {
         if (!fits) {
             return NOT_PLAIN;
         }
-        return ((rule & WORD_BASE_IS_RSP) != 0 ? 0 : 1 << 31)
-                | (int) cfaOffset << CFA_SHIFT
-                | (int) (rbpDistance >> 3) << RBP_SHIFT
-                | (rbpSaved ? 1 : 0);
+        return plainly((rule & WORD_BASE_IS_RSP) == 0, (int) cfaOffset, rbpSaved, (int) rbpDistance);
+    }
+
+    private static int plainly(boolean baseIsRbp, int cfaOffset, boolean rbpSaved, int rbpDistance) {
+        return (baseIsRbp ? 1 << 31 : 0) | cfaOffset << CFA_SHIFT | rbpDistance >> 3 << RBP_SHIFT | (rbpSaved ? 1 : 0);
     }
 
     /** An entry. */
@@ -136,14 +140,15 @@ final class PlainRuleCache {
         return (int) (entry >>> 32);
     }
 
-    /** All ones if the CFA of an entry's rule is based on RBP, zero if on RSP. */
-    static long rbpBaseMask(long entry) {
-        return entry >> 63;
+    /** The CFA of a frame with this RSP and RBP, by an entry's rule. */
+    static long cfa(long entry, long sp, long bp) {
+        long cfa = sp + (entry << 1 >>> 32 + CFA_SHIFT + 1);
+        return entry < 0 ? cfa + bp - sp : cfa;
     }
 
-    /** The CFA's offset from its base, in bytes. */
-    static long cfaOffset(long entry) {
-        return entry << 1 >>> 32 + CFA_SHIFT + 1;
+    /** Whether a rule leads to a caller. */
+    static boolean isStep(int plain) {
+        return plain != NOT_PLAIN && plain != OUTERMOST;
     }
 
     /** Whether a rule's CFA is based on RBP. */
@@ -163,7 +168,19 @@ final class PlainRuleCache {
 
     /** How far below the return address a rule says that RBP was saved, in bytes; 0 if it was not. */
     static long rbpDistance(int plain) {
-        return (long) (plain >>> RBP_SHIFT & RBP_MASK) << 3;
+        return (long) (plain & RBP_MASK << RBP_SHIFT) << 3 - RBP_SHIFT;
+    }
+
+    /** The entry for a key; 0 if there is none. */
+    long find(long key) {
+        int slot = slot(key);
+        int check = check(key);
+        long entry = entries[slot]; // read once: another thread may put another one there
+        if ((int) entry == check) {
+            return entry;
+        }
+        entry = entries[slot ^ 1];
+        return (int) entry == check ? entry : 0;
     }
 
     /**

@@ -20,29 +20,30 @@ import org.jspecify.annotations.Nullable;
  * <p>Only steps by plain rules ({@link PlainRuleCache}) are taken over, and only between frames of the same code in the same places.
  */
 final class PreviousStack {
-    /** How many longs tell of a frame. */
-    static final int FRAME = 4;
+    /** How many longs tell of a frame, beside its pc. */
+    static final int FRAME = 3;
 
-    /** Where the frame's pc is among them: a return address, unless it is the first frame's. */
-    static final int PC = 0;
-
-    /** Its RSP. */
-    static final int SP = 1;
+    /** Where the frame's RSP is among them. */
+    static final int SP = 0;
 
     /** Its RBP. */
-    static final int BP = 2;
+    static final int BP = 1;
 
     /** The plain rule that led to its caller; {@link PlainRuleCache#NOT_PLAIN} if another did, or if the pc was exact. */
-    static final int STEP = 3;
+    static final int STEP = 2;
 
     /** How many frames are remembered at most: a stack of more is walked anew each time. */
     static final int MAX_FRAMES = 4096;
 
-    /** An RSP that no walk ever reaches. */
+    /** In place of an RSP: there is none. */
     static final long NOWHERE = -1;
 
     private long @Nullable [] texts;
     private long[] known = new long[0];
+
+    /** The pcs of the known frames: return addresses, but for the first frame's. */
+    private long[] knownPcs = new long[0];
+
     private int knownFrames;
     private long[] fresh = new long[0];
 
@@ -71,55 +72,81 @@ final class PreviousStack {
             knownFrames = 0;
         }
         long[] frames = known;
-        int caller = knownFrames * FRAME - FRAME;
-        boolean decides = caller >= 0 && (int) frames[caller + STEP] != PlainRuleCache.OUTERMOST;
-        while (caller > 0 && Long.compareUnsigned(frames[caller + SP] - Long.BYTES - start, words) >= 0) {
-            caller -= FRAME; // it lies above the end of this dump
+        long[] pcs = knownPcs;
+        int caller = knownFrames - 1;
+        boolean decides = caller >= 0 && (int) frames[caller * FRAME + STEP] != PlainRuleCache.OUTERMOST;
+        while (caller > 0 && Long.compareUnsigned(frames[caller * FRAME + SP] - Long.BYTES - start, words) >= 0) {
+            caller--; // it lies above the end of this dump
             decides = true;
         }
-        behind = caller / FRAME + 1;
+        behind = caller + 1;
         while (caller > 0) {
-            int callee = caller - FRAME;
-            int step = (int) frames[callee + STEP];
-            long returnSlot = frames[caller + SP] - Long.BYTES;
-            if (step == PlainRuleCache.NOT_PLAIN || Long.compareUnsigned(returnSlot - start, words) >= 0) {
-                break;
+            int place = caller * FRAME;
+            int step = (int) frames[place - FRAME + STEP];
+            if (step == PlainRuleCache.NOT_PLAIN || frames[place - FRAME + SP] - start < 0) {
+                break; // a frame below the start of the dump is none that a plain step leads on from
             }
-            if ((long) StackDump.WORDS.get(stack, (int) (returnSlot + bias)) != frames[caller + PC]) {
-                caller += FRAME; // it has returned to another place: what may be taken over begins behind it
+            int returnSlot = (int) (frames[place + SP] - Long.BYTES + bias);
+            if ((long) StackDump.WORDS.get(stack, returnSlot) != pcs[caller]) {
+                caller++; // it has returned to another place: what may be taken over begins behind it
                 decides = true; // for frames further out it was not kept whether it does
                 break;
             }
             if (PlainRuleCache.isRbpSaved(step)) {
-                long rbpSlot = returnSlot - PlainRuleCache.rbpDistance(step);
-                if (Long.compareUnsigned(rbpSlot - start, words) >= 0) {
-                    break;
-                }
-                long rbp = (long) StackDump.WORDS.get(stack, (int) (rbpSlot + bias));
-                if (rbp != frames[caller + BP]) {
+                int rbpSlot = returnSlot - (int) PlainRuleCache.rbpDistance(step);
+                long rbp = (long) StackDump.WORDS.get(stack, rbpSlot);
+                if (rbp != frames[place + BP]) {
                     if (decides) {
                         break;
                     }
-                    frames[caller + BP] = rbp;
+                    setBp(caller, rbp);
                 }
                 decides = false;
             }
             decides |= PlainRuleCache.isBasedOnRbp(step);
-            caller = callee;
+            caller--;
         }
-        first = caller / FRAME;
+        first = Math.max(caller, 0);
         rbpDecides = decides;
         return meeting();
     }
 
-    /** Where the first frame is, unless it is the outermost: that one is not taken over. */
+    /** Brings RBP up to date in a known frame, and in those further out that have it from there. */
+    private void setBp(int frame, long bp) {
+        int place = frame * FRAME;
+        int outermost = (behind - 1) * FRAME;
+        known[place + BP] = bp;
+        while (place < outermost && !PlainRuleCache.isRbpSaved((int) known[place + STEP])) {
+            place += FRAME;
+            known[place + BP] = bp;
+        }
+    }
+
+    /** Passes over the known frames up to an RSP, that with the same one, too; gives from which on a walk may {@link #join} then. */
+    long skip(long sp) {
+        skipBelow(sp);
+        if (first < behind && known[first * FRAME + SP] == sp) {
+            first++;
+            rbpDecides = true;
+        }
+        return meeting();
+    }
+
+    private void skipBelow(long sp) {
+        while (first < behind && Long.compareUnsigned(known[first * FRAME + SP], sp) < 0) {
+            first++;
+            rbpDecides = true; // for frames further out it was not kept whether it does
+        }
+    }
+
+    /** Where the first frame is, unless it is the outermost: what follows that one is not known here. */
     private long meeting() {
         return first + 1 < behind ? known[first * FRAME + SP] : NOWHERE;
     }
 
     /**
-     * The longs of the frames that the walk going on finds, {@link #FRAME} for each; there is room for {@code frames} of them. All from
-     * {@link #MAX_FRAMES} on share a place.
+     * The longs of the frames that the walk going on finds, {@link #FRAME} for each; there is room for {@code frames} of them, or for the
+     * one behind {@link #MAX_FRAMES} if they are more.
      */
     long[] room(int frames) {
         int longs = Math.min(frames, MAX_FRAMES + 1) * FRAME;
@@ -138,61 +165,62 @@ final class PreviousStack {
      * @param chain gets the pcs of all frames from this one on, but for the outermost that is known
      * @param frames how many frames the walk has found so far
      * @return how many frames were taken over; {@link #outermost} is the one that the walk is to go on with. 0 if it has come to
-     *     another frame: then {@link #next} says from where on to try again
+     *     another frame, or if the chain or what is kept of it has no room: then the walk is to {@link #skip} it
      */
     int join(long pc, long sp, long bp, Callchain chain, int frames) {
+        skipBelow(sp);
         long[] from = known;
-        while (first < behind && Long.compareUnsigned(from[first * FRAME + SP], sp) < 0) {
-            first++;
-            rbpDecides = true; // for frames further out it was not kept whether it does
-        }
         int place = first * FRAME;
         boolean same = first < behind
-                && from[place + PC] == pc
+                && knownPcs[first] == pc
                 && from[place + SP] == sp
                 && (from[place + BP] == bp || !rbpDecides);
         if (!same) {
-            if (first < behind && from[place + SP] == sp) {
-                first++;
-            }
-            rbpDecides = true;
             return 0;
         }
         int wanted = behind - 1 - first;
+        if (frames + wanted > MAX_FRAMES) {
+            return 0;
+        }
         int count = Math.min(wanted, chain.reserve(frames, wanted));
-        if (count == 0 || frames + count > MAX_FRAMES) {
+        if (count == 0) {
             return 0;
         }
         long[] to = room(chain.pcs.length);
-        long[] pcs = chain.pcs;
-        long rbp = bp;
-        for (int i = 0; i < count; i++) {
-            int frame = place + i * FRAME;
-            from[frame + BP] = rbp;
-            rbp = PlainRuleCache.isRbpSaved((int) from[frame + STEP]) ? from[frame + FRAME + BP] : rbp;
-            pcs[frames + i] = from[frame + PC];
-        }
+        System.arraycopy(knownPcs, first, chain.pcs, frames, count);
+        setBp(first, bp);
         System.arraycopy(from, place, to, frames * FRAME, count * FRAME);
         first += count;
-        from[first * FRAME + BP] = rbp;
         return count;
     }
 
-    /** The RSP from which on a walk that could not join may try again. */
-    long next() {
-        return meeting();
+    /** The pc of the frame behind those that were taken over. */
+    long outermostPc() {
+        return knownPcs[first];
     }
 
-    /** One of the {@link #FRAME} longs of the frame behind those that were taken over. */
+    /** One of the {@link #FRAME} longs of that frame. */
     long outermost(int part) {
         return known[first * FRAME + part];
     }
 
-    /** Keeps the frames of the walk that has ended for the next one. */
-    void keep(int frames) {
+    /**
+     * Keeps the frames of the walk that has ended for the next one.
+     *
+     * @param pcs their pcs; what else there is to know of them is in the {@link #room}
+     */
+    void keep(long[] pcs, int frames) {
         long[] old = known;
         known = fresh;
         fresh = old;
-        knownFrames = frames > MAX_FRAMES ? 0 : frames;
+        knownFrames = 0;
+        if (frames > MAX_FRAMES) {
+            return;
+        }
+        if (knownPcs.length < frames) {
+            knownPcs = new long[Math.min(pcs.length, MAX_FRAMES)];
+        }
+        System.arraycopy(pcs, 0, knownPcs, 0, frames);
+        knownFrames = frames;
     }
 }

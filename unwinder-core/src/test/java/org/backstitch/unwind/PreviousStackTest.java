@@ -4,7 +4,6 @@ import static org.backstitch.unwind.PreviousStack.BP;
 import static org.backstitch.unwind.PreviousStack.FRAME;
 import static org.backstitch.unwind.PreviousStack.MAX_FRAMES;
 import static org.backstitch.unwind.PreviousStack.NOWHERE;
-import static org.backstitch.unwind.PreviousStack.PC;
 import static org.backstitch.unwind.PreviousStack.SP;
 import static org.backstitch.unwind.PreviousStack.STEP;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -13,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import org.backstitch.unwind.machine.X86_64;
 import org.backstitch.unwind.table.UnwindRule;
 import org.junit.jupiter.api.Test;
@@ -53,14 +53,14 @@ class PreviousStackTest {
     private static final int BY_RBP = plain(X86_64.RBP, 16, UnwindRule.RBP_AT_CFA);
 
     private static final long[][] FRAMES = {
-        {pc(0), STACK, 0, PlainRuleCache.NOT_PLAIN},
-        {pc(1), STACK + 0x10, 0x1111, CALL},
-        {pc(2), STACK + 0x20, 0x1111, SAVES},
-        {pc(3), STACK + 0x40, FRAME_POINTER, CALL},
-        {pc(4), STACK + 0x50, FRAME_POINTER, BY_RBP},
-        {pc(5), STACK + 0x70, 0x5555, CALL},
-        {pc(6), STACK + 0x80, 0x5555, SAVES},
-        {pc(7), STACK + 0xa0, 0x7777, PlainRuleCache.OUTERMOST},
+        {STACK, 0, PlainRuleCache.NOT_PLAIN},
+        {STACK + 0x10, 0x1111, CALL},
+        {STACK + 0x20, 0x1111, SAVES},
+        {STACK + 0x40, FRAME_POINTER, CALL},
+        {STACK + 0x50, FRAME_POINTER, BY_RBP},
+        {STACK + 0x70, 0x5555, CALL},
+        {STACK + 0x80, 0x5555, SAVES},
+        {STACK + 0xa0, 0x7777, PlainRuleCache.OUTERMOST},
     };
 
     private final ByteBuffer bytes = ByteBuffer.allocate(OFFSET + LENGTH + 64).order(ByteOrder.LITTLE_ENDIAN);
@@ -101,7 +101,11 @@ class PreviousStackTest {
         for (int frame = 0; frame < frames.length; frame++) {
             System.arraycopy(frames[frame], 0, to, frame * FRAME, FRAME);
         }
-        previous.keep(frames.length);
+        previous.keep(pcs(frames.length), frames.length);
+    }
+
+    private static long[] pcs(int frames) {
+        return LongStream.range(0, frames).map(frame -> pc((int) frame)).toArray();
     }
 
     private long compare() {
@@ -119,11 +123,20 @@ class PreviousStackTest {
         return previous.join(pc(frame), sp(frame), bp, chain, frame);
     }
 
-    /** The frame that the walk is to go on with. */
+    /** What is known of the frame that the walk is to go on with. */
     private long[] outermost() {
-        return new long[] {
-            previous.outermost(PC), previous.outermost(SP), previous.outermost(BP), previous.outermost(STEP)
-        };
+        return new long[] {previous.outermost(SP), previous.outermost(BP), previous.outermost(STEP)};
+    }
+
+    /** The walk is to go on with this frame. */
+    private void assertGoesOn(int frame, long[] expected) {
+        assertEquals(pc(frame), previous.outermostPc());
+        assertArrayEquals(expected, outermost());
+    }
+
+    /** From where on the walk may join if it has found another frame there. */
+    private long past(int frame) {
+        return previous.skip(sp(frame));
     }
 
     private static long[] withBp(int frame, long bp) {
@@ -161,7 +174,7 @@ class PreviousStackTest {
             assertArrayEquals(FRAMES[frame], kept(frame));
         }
         assertEquals(0, chain.pcs[7]);
-        assertArrayEquals(FRAMES[7], outermost());
+        assertGoesOn(7, FRAMES[7]);
     }
 
     /** The same frames, found behind another number of frames than before. */
@@ -184,13 +197,13 @@ class PreviousStackTest {
         if (frame == 1) {
             assertEquals(sp(1), compare(), "what led there was not kept: it may have come there in another way");
             assertEquals(0, previous.join(pc(1) + 4, sp(1), 0x1111, chain, 1));
-            assertEquals(sp(2), previous.next());
+            assertEquals(sp(2), past(1));
         } else {
             assertEquals(frame >= 6 ? NOWHERE : sp(frame + 1), compare(), "behind the frame that is another");
         }
         if (frame < 6) {
             assertEquals(6 - frame, join(frame + 1, FRAMES[frame + 1][BP]));
-            assertArrayEquals(FRAMES[7], outermost());
+            assertGoesOn(7, FRAMES[7]);
         }
     }
 
@@ -200,7 +213,7 @@ class PreviousStackTest {
         put((int) (sp(2) - STACK) - 8, pc(2) + 4);
         assertEquals(sp(3), compare());
         assertEquals(0, join(3, 0x9999));
-        assertEquals(sp(4), previous.next());
+        assertEquals(sp(4), past(3));
     }
 
     /** A saved RBP that is another now, by the frame whose RBP it is: it decides about frames 3 and 4. */
@@ -211,22 +224,22 @@ class PreviousStackTest {
         assertEquals(sp(from), compare());
         if (from == frame) {
             assertEquals(0, join(frame, 0x9999), "the walk goes elsewhere from there");
-            assertEquals(sp(frame + 1), previous.next());
+            assertEquals(sp(frame + 1), past(frame));
             return;
         }
         // It is as it is now in all the frames that have it, also when they are met again.
         long last = frame == 7 ? 0x9999 : 0x7777;
         long fifth = frame == 5 ? 0x9999 : 0x5555;
         assertEquals(6, join(1, 0x1111));
-        assertArrayEquals(withBp(7, last), outermost());
+        assertGoesOn(7, withBp(7, last));
         assertArrayEquals(withBp(5, fifth), kept(5));
         assertArrayEquals(withBp(6, fifth), kept(6));
         System.arraycopy(outermost(), 0, previous.room(8), 7 * FRAME, FRAME);
         System.arraycopy(FRAMES[0], 0, previous.room(8), 0, FRAME);
-        previous.keep(8);
+        previous.keep(pcs(8), 8);
         assertEquals(sp(1), compare());
         assertEquals(6, join(1, 0x1111));
-        assertArrayEquals(withBp(7, last), outermost());
+        assertGoesOn(7, withBp(7, last));
     }
 
     @Test
@@ -236,7 +249,7 @@ class PreviousStackTest {
         assertArrayEquals(withBp(1, 0x9999), kept(1));
         assertArrayEquals(withBp(2, 0x9999), kept(2));
         assertArrayEquals(FRAMES[3], kept(3));
-        assertArrayEquals(FRAMES[7], outermost());
+        assertGoesOn(7, FRAMES[7]);
     }
 
     /** Of the frames between the first and the outermost one, whether RBP decides is not kept. */
@@ -244,7 +257,7 @@ class PreviousStackTest {
     void anotherRbpFurtherOut() {
         assertEquals(sp(1), compare());
         assertEquals(0, join(3, 0x9999), "here it does");
-        assertEquals(sp(4), previous.next());
+        assertEquals(sp(4), past(3));
         assertEquals(0, join(5, 0x9999), "here it might");
         assertEquals(1, join(6, 0x5555));
         assertArrayEquals(FRAMES[6], kept(6));
@@ -253,34 +266,34 @@ class PreviousStackTest {
     @Test
     void aStepThatIsNotKept() {
         long[][] frames = FRAMES.clone();
-        frames[4] = new long[] {pc(4), sp(4), FRAME_POINTER, PlainRuleCache.NOT_PLAIN};
+        frames[4] = new long[] {sp(4), FRAME_POINTER, PlainRuleCache.NOT_PLAIN};
         keep(frames);
         assertEquals(sp(5), compare());
         assertEquals(2, join(5, 0x9999), "behind it RBP decides nothing");
         assertArrayEquals(withBp(6, 0x9999), kept(6));
-        assertArrayEquals(FRAMES[7], outermost());
+        assertGoesOn(7, FRAMES[7]);
     }
 
     /** Where no frame saves RBP, the outermost has it as the first that was taken over. */
     @Test
     void framesThatSaveNothing() {
         keep(
-                new long[] {pc(0), STACK, 0, PlainRuleCache.NOT_PLAIN},
-                new long[] {pc(1), STACK + 0x10, 0x1111, CALL},
-                new long[] {pc(2), STACK + 0x20, 0x1111, CALL},
-                new long[] {pc(3), STACK + 0x30, 0x1111, PlainRuleCache.OUTERMOST});
+                new long[] {STACK, 0, PlainRuleCache.NOT_PLAIN},
+                new long[] {STACK + 0x10, 0x1111, CALL},
+                new long[] {STACK + 0x20, 0x1111, CALL},
+                new long[] {STACK + 0x30, 0x1111, PlainRuleCache.OUTERMOST});
         put(0x18, pc(2));
         put(0x28, pc(3));
         assertEquals(sp(1), compare());
         assertEquals(2, join(1, 0x9999));
-        assertArrayEquals(new long[] {pc(3), STACK + 0x30, 0x9999, PlainRuleCache.OUTERMOST}, outermost());
+        assertGoesOn(3, new long[] {STACK + 0x30, 0x9999, PlainRuleCache.OUTERMOST});
     }
 
     /** Without an outermost frame nothing says that the last frame's RBP decides nothing: the walk that ended there may go on now. */
     @Test
     void whereTheChainWasCutOff() {
         long[][] frames = Arrays.copyOf(FRAMES, 7);
-        frames[6] = new long[] {pc(6), sp(6), 0x5555, PlainRuleCache.NOT_PLAIN};
+        frames[6] = new long[] {sp(6), 0x5555, PlainRuleCache.NOT_PLAIN};
         keep(frames);
         put(0x60, 0x9999);
         assertEquals(sp(5), compare());
@@ -288,7 +301,7 @@ class PreviousStackTest {
         put(0x60, 0x5555);
         assertEquals(sp(1), compare());
         assertEquals(5, join(1, 0x9999));
-        assertArrayEquals(frames[6], outermost());
+        assertGoesOn(6, frames[6]);
     }
 
     /** The end of what was recorded, at every byte: frames whose return address lies behind it are not known. */
@@ -304,7 +317,7 @@ class PreviousStackTest {
             assertEquals(last < 2 ? NOWHERE : sp(1), compare(CODE, 0, end), "recorded: " + end);
             assertEquals(Math.max(0, last - 1), join(1, 0x1111), "recorded: " + end);
             if (last > 1) {
-                assertArrayEquals(FRAMES[last], outermost());
+                assertGoesOn(last, FRAMES[last]);
             }
         }
     }
@@ -322,7 +335,9 @@ class PreviousStackTest {
         assertEquals(sp(3), compare(CODE, 0x38, LENGTH), "the word at +30 is gone");
         assertEquals(sp(3), compare(CODE, 0x31, LENGTH));
         assertEquals(sp(2), compare(CODE, 0x19, LENGTH));
-        assertEquals(sp(1), compare(CODE, 0x18, LENGTH), "a frame needs no words but those that lead on");
+        assertEquals(
+                sp(2), compare(CODE, 0x11, LENGTH), "a frame below the start is none that a plain step leads on from");
+        assertEquals(sp(1), compare(CODE, 0x10, LENGTH));
         assertEquals(sp(5), compare(CODE, 0x68, LENGTH));
         assertEquals(NOWHERE, compare(CODE, 0xa0, LENGTH));
     }
@@ -331,13 +346,13 @@ class PreviousStackTest {
     void framesThatTheWalkDoesNotMeet() {
         assertEquals(sp(1), compare());
         assertEquals(0, previous.join(pc(1), sp(1) + 8, 0x1111, chain, 1), "between two of them");
-        assertEquals(sp(2), previous.next());
+        assertEquals(sp(2), past(1));
         assertEquals(0, previous.join(pc(1), sp(4) + 8, FRAME_POINTER, chain, 1), "past some");
-        assertEquals(sp(5), previous.next());
+        assertEquals(sp(5), past(4));
         assertEquals(0, previous.join(pc(7), sp(7), 0x7777, chain, 2), "the outermost is not taken over");
-        assertEquals(NOWHERE, previous.next());
+        assertEquals(NOWHERE, past(7));
         assertEquals(0, previous.join(pc(7), sp(7) + 8, 0x7777, chain, 3), "behind all of them");
-        assertEquals(NOWHERE, previous.next());
+        assertEquals(NOWHERE, past(7));
         assertEquals(0, previous.join(pc(7), sp(7) + 16, 0x7777, chain, 4));
     }
 
@@ -348,7 +363,7 @@ class PreviousStackTest {
         chain.limit(limit);
         assertEquals(sp(1), compare());
         assertEquals(takenOver, join(1, 0x1111));
-        assertArrayEquals(FRAMES[goesOn], outermost());
+        assertGoesOn(goesOn, FRAMES[goesOn]);
     }
 
     @Test
@@ -368,11 +383,11 @@ class PreviousStackTest {
         ByteBuffer words = ByteBuffer.wrap(stack).order(ByteOrder.LITTLE_ENDIAN);
         long[] frames = previous.room(count);
         for (int frame = 0; frame < MAX_FRAMES; frame++) {
-            long[] call = {pc(frame), STACK + 16L * frame, 0x1111, frame == 0 ? PlainRuleCache.NOT_PLAIN : CALL};
+            long[] call = {STACK + 16L * frame, 0x1111, frame == 0 ? PlainRuleCache.NOT_PLAIN : CALL};
             System.arraycopy(call, 0, frames, frame * FRAME, FRAME);
             words.putLong(Math.max(0, 16 * frame - 8), pc(frame));
         }
-        previous.keep(count);
+        previous.keep(pcs(count), count);
         assertEquals(remembered ? STACK + 16 : NOWHERE, previous.compare(CODE, words, -STACK, STACK, stack.length - 7));
     }
 }

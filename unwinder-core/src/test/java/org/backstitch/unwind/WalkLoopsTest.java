@@ -16,12 +16,15 @@ import static org.backstitch.unwind.table.UnwindRule.RBP_SAME;
 import static org.backstitch.unwind.table.UnwindRule.RBP_UNDEFINED;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.backstitch.unwind.AskedRules.Row;
 import org.backstitch.unwind.machine.Registers;
+import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.table.SavedRegisters;
 import org.backstitch.unwind.table.UnwindRule;
 import org.junit.jupiter.api.Test;
@@ -107,6 +110,94 @@ class WalkLoopsTest {
                 StopReason stop = bound < 300 ? StopReason.MAX_STACK : StopReason.END_OF_STACK;
                 assertUniform(Math.min(bound, 300), stop, 300, chain);
             }
+        }
+    }
+
+    /** Around as many frames as are remembered of a stack, and around twice as many. */
+    @ParameterizedTest
+    @ValueSource(ints = {4095, 4096, 4097, 4098, 8191, 8192, 8193, 20_000})
+    void chainsOfMoreFramesThanAreRemembered(int count) {
+        AddressSpace space = uniformSpace();
+        HandMadeStack stack = new HandMadeStack(USUAL, 16 * (count - 1));
+        List<Long> expected = new ArrayList<>(List.of(TEXT));
+        for (int i = 1; i < count; i++) {
+            expected.add(i == count - 1 ? TEXT + OUTERMOST + 1 : TEXT + 8L * (i % 1000) + 1);
+            stack.put(16 * i - 8, expected.getLast());
+        }
+        Callchain chain = new Callchain();
+        for (int again = 0; again < 3; again++) {
+            unwinder.unwind(space, stack.registers(TEXT), stack.dump(), chain);
+            assertEquals(expected, pcs(chain));
+            assertEquals(StopReason.END_OF_STACK, chain.stop());
+        }
+        unwinder.unwind(space, stack.registers(TEXT), stack.dump(), chain.limit(count - 1));
+        assertEquals(expected.subList(0, count - 1), pcs(chain));
+        assertEquals(StopReason.MAX_STACK, chain.stop());
+    }
+
+    /** A chain with little room joins frames of a stack that was known with nearly as many as are remembered. */
+    @Test
+    void framesThatFitTheChainButAreNotRemembered() {
+        AddressSpace space = uniformSpace();
+        int known = 4000;
+        int deeper = 600;
+        HandMadeStack stack = new HandMadeStack(USUAL, 16 * (deeper + known - 1));
+        List<Long> expected = new ArrayList<>(List.of(TEXT));
+        for (int i = 1; i < deeper + known; i++) {
+            expected.add(i == deeper + known - 1 ? TEXT + OUTERMOST + 1 : TEXT + 8L * (i % 1000) + 1);
+            stack.put(16 * i - 8, expected.getLast());
+        }
+        Registers outer = stack.registers(TEXT + 8).set(RSP, USUAL + 16L * deeper);
+        Callchain first = new Callchain();
+        unwinder.unwind(space, outer, stack.dump(), first);
+        assertEquals(known, first.size());
+        Callchain second = new Callchain();
+        unwinder.unwind(space, stack.registers(TEXT), stack.dump(), second);
+        assertEquals(expected, pcs(second));
+        assertEquals(StopReason.END_OF_STACK, second.stop());
+    }
+
+    /** Wherever RSP points, a walk ends. */
+    @ParameterizedTest
+    @ValueSource(longs = {-1, -8, -16, 0, 8, Long.MAX_VALUE, Long.MIN_VALUE})
+    void stackPointersThatPointNowhere(long rsp) {
+        AddressSpace space = uniformSpace();
+        HandMadeStack stack = uniform(10);
+        Callchain chain = new Callchain();
+        unwinder.unwind(space, stack.registers(TEXT), stack.dump(), chain);
+        // A walk that does not end would keep the test from ending, too.
+        assertTimeoutPreemptively(Duration.ofMinutes(1), () -> {
+            for (int again = 0; again < 2; again++) {
+                unwinder.unwind(space, stack.registers(TEXT).set(RSP, rsp), stack.dump(), chain);
+                assertEquals(List.of(TEXT), pcs(chain));
+                unwinder.unwind(space, stack.registers(TEXT).set(RSP, rsp), new StackDump().clear(rsp), chain);
+                assertEquals(List.of(TEXT), pcs(chain));
+            }
+        });
+    }
+
+    /** Frame pointers that lead nowhere: inwards, into the last words of the dump, past them, to where no stack is. */
+    @ParameterizedTest
+    @ValueSource(longs = {-0x10, -8, 0x80 - 8, 0x80, 0x10_0000, 1L << 62, 1L << 63, -1L << 62})
+    void framePointersThatLeadNowhere(long distance) {
+        long byRbp = UnwindRule.of(CALL, RBP, 16, RBP_AT_CFA, -16, 0, 0);
+        AddressSpace space = space(new Row(VADDR, byRbp), new Row(VADDR + OUTERMOST, UnwindRule.of(END)));
+        HandMadeStack stack = new HandMadeStack(USUAL, 0x80);
+        stack.put(0x20, USUAL + 0x40).put(0x28, TEXT + 0x11);
+        stack.put(0x40, USUAL + 0x60).put(0x48, TEXT + 0x21);
+        stack.put(0x60, USUAL).put(0x68, TEXT + OUTERMOST + 1);
+        Registers registers = stack.registers(TEXT).set(RBP, USUAL + 0x20);
+        Callchain chain = new Callchain();
+        List<Long> all = List.of(TEXT, TEXT + 0x11, TEXT + 0x21, TEXT + OUTERMOST + 1);
+        unwinder.unwind(space, registers, stack.dump(), chain);
+        assertEquals(all, pcs(chain));
+        for (int again = 0; again < 2; again++) {
+            stack.put(0x40, USUAL + distance); // the RBP of frame 2
+            unwinder.unwind(space, registers, stack.dump(), chain);
+            assertEquals(all.subList(0, 3), pcs(chain));
+            stack.put(0x40, USUAL + 0x60);
+            unwinder.unwind(space, registers, stack.dump(), chain);
+            assertEquals(all, pcs(chain));
         }
     }
 
