@@ -35,6 +35,9 @@ final class FullRuleCache {
     /** Where in an entry the saved registers are. */
     static final int SAVED = 1;
 
+    /** In place of a slot: there is none. */
+    static final int NOWHERE = -1;
+
     private final long[] entries = new long[ENTRY << BITS];
 
     long[] entries() {
@@ -82,18 +85,24 @@ final class FullRuleCache {
         return (saved >>> index * FIELD_BITS & FIELD_MASK) << 3;
     }
 
-    /** All ones if a register was saved, by its {@link #distance}; else zero. */
-    static long mask(long distance) {
-        return -distance >> Long.SIZE - 1;
-    }
-
     /** The registers that were saved: bit n for DWARF number n. */
     static int registers(long saved) {
         return (int) (saved >>> REGISTERS_SHIFT);
     }
 
-    /** Puts an entry, as {@link PlainRuleCache#put} does; gives where. */
-    int put(long key, long entry, long saved, boolean isCall) {
+    /** Where the entry for a key lies; {@link #NOWHERE} if there is none. */
+    int find(long key) {
+        int slot = slot(key);
+        int check = PlainRuleCache.check(key);
+        if ((int) entries[slot] == check) {
+            return slot;
+        }
+        slot ^= ENTRY;
+        return (int) entries[slot] == check ? slot : NOWHERE;
+    }
+
+    /** Puts an entry, as {@link PlainRuleCache#put} does. */
+    void put(long key, long entry, long saved, boolean isCall) {
         int slot = slot(key);
         int other = slot ^ ENTRY;
         if (entries[slot] != 0) {
@@ -106,6 +115,5 @@ final class FullRuleCache {
         }
         entries[slot] = entry;
         entries[slot + SAVED] = saved;
-        return slot;
     }
 }

@@ -18,7 +18,7 @@ import org.backstitch.unwind.machine.StackDump;
  *
  * <p>A frame that called by a plain rule has changed the registers that calls preserve, and no others: those are what the loop computes,
  * each loaded from where its rule says or, where it was not saved, loaded for nothing, since which it is no branch predictor can tell.
- * All other steps are {@link UserSteps}'s. Not thread-safe.
+ * The loop calls nothing; what stops it is looked at behind it, and all other steps are {@link UserSteps}'s. Not thread-safe.
  */
 final class FullWalk {
     private static final int REACH_BITS = 6;
@@ -45,7 +45,8 @@ final class FullWalk {
         Registers registers = steps.enterFirst();
         ByteBuffer buffer = stack.buffer();
         long stackStart = stack.address();
-        long bytesBias = stack.bufferOffset() - stackStart;
+        int bufferOffset = stack.bufferOffset();
+        long bytesBias = bufferOffset - stackStart;
         long words = Math.max(0, stack.length() - Long.BYTES + 1); // how many addresses a word can be loaded from
         long[] entries = rules.entries();
         long[] texts = space.texts();
@@ -70,11 +71,61 @@ final class FullWalk {
         long textSize = 0;
         long keyBias = 0;
         int place = PreviousStacks.place(rsp, REACH_BITS);
-        lines.load(buffer, stack.bufferOffset(), Math.min(reached[place] - stackStart, words));
+        lines.load(buffer, bufferOffset, Math.min(reached[place] - stackStart, words));
 
         while (true) {
+            if (Long.compareUnsigned(rsp - stackStart, words) < 0) {
+                // What the virtual machine checks about the buffer here it need not check in the loop.
+                StackDump.WORDS.get(buffer, bufferOffset);
+                for (; frames < room; frames++) {
+                    if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
+                        break;
+                    }
+                    long key = lookupPc - keyBias;
+                    int slot = FullRuleCache.slot(key);
+                    int check = PlainRuleCache.check(key);
+                    if ((int) entries[slot] != check) {
+                        slot ^= FullRuleCache.ENTRY;
+                        if ((int) entries[slot] != check) {
+                            break;
+                        }
+                    }
+                    long entry = entries[slot];
+                    long saved = entries[slot + FullRuleCache.SAVED];
+                    int rule = PlainRuleCache.rule(entry);
+                    if (PlainRuleCache.isBasedOnRbp(rule) && (knownNow >>> RBP & 1) == 0) {
+                        break;
+                    }
+                    long returnSlot = PlainRuleCache.cfa(entry, rsp, rbp) - Long.BYTES;
+                    if (Long.compareUnsigned(returnSlot - stackStart, words) >= 0
+                            || returnSlot - FullRuleCache.deepest(saved) - rsp < 0) {
+                        break;
+                    }
+                    pcs[frames] = pc;
+                    known[frames] = knownNow;
+                    keep(kept, frames, rbx, rbp, rsp, r12, r13, r14, r15);
+                    int index = (int) (returnSlot + bytesBias);
+                    pc = (long) StackDump.WORDS.get(buffer, index);
+                    long savedRbp = (long) StackDump.WORDS.get(buffer, index - (int) PlainRuleCache.rbpDistance(rule));
+                    rbp = PlainRuleCache.isRbpSaved(rule) ? savedRbp : rbp;
+                    rbx = restored(buffer, index, saved, 0, rbx);
+                    r12 = restored(buffer, index, saved, 1, r12);
+                    r13 = restored(buffer, index, saved, 2, r13);
+                    r14 = restored(buffer, index, saved, 3, r14);
+                    r15 = restored(buffer, index, saved, 4, r15);
+                    knownNow |= FullRuleCache.registers(saved);
+                    rsp = returnSlot + Long.BYTES;
+                    lookupPc = pc - 1;
+                    called = true;
+                }
+            }
+
+            chain.size = frames;
+            if (called && pc == 0) {
+                chain.stop(StopReason.END_OF_STACK);
+                break;
+            }
             if (frames == room) {
-                chain.size = frames;
                 if (!chain.grow()) {
                     chain.stop(StopReason.MAX_STACK);
                     break;
@@ -83,70 +134,32 @@ final class FullWalk {
                 pcs = chain.pcs;
                 kept = chain.kept;
                 known = chain.known;
+                continue;
             }
-            int at = frames * Callchain.KEPT;
-            pcs[frames] = pc;
-            known[frames++] = knownNow;
-            kept[at + Callchain.KEPT_RBX] = rbx;
-            kept[at + Callchain.KEPT_RBP] = rbp;
-            kept[at + Callchain.KEPT_RSP] = rsp;
-            kept[at + Callchain.KEPT_R12] = r12;
-            kept[at + Callchain.KEPT_R12 + 1] = r13;
-            kept[at + Callchain.KEPT_R12 + 2] = r14;
-            kept[at + Callchain.KEPT_R12 + 3] = r15;
-
-            if (Long.compareUnsigned(lookupPc - textStart, textSize) >= 0) {
+            boolean cached = Long.compareUnsigned(lookupPc - textStart, textSize) < 0;
+            if (!cached) {
+                textSize = 0;
                 int text = recentTexts.find(space, lookupPc);
                 if (text >= 0 && texts[text + AddressSpace.TEXT_CACHED] != 0) {
                     textStart = texts[text + AddressSpace.TEXT_START];
                     textSize = texts[text + AddressSpace.TEXT_SIZE];
                     keyBias = texts[text + AddressSpace.TEXT_KEY_BIAS];
-                } else {
-                    textSize = 0;
-                    keyBias = lookupPc; // so that the key is NO_KEY
-                }
-            }
-            long key = lookupPc - keyBias;
-            int slot = FullRuleCache.slot(key);
-            int check = PlainRuleCache.check(key);
-            if ((int) entries[slot] != check) {
-                slot ^= FullRuleCache.ENTRY;
-                if ((int) entries[slot] != check) {
-                    slot = lookUp(lookupPc, key, called);
-                }
-            }
-            long entry = slot < 0 ? PlainRuleCache.NOT_PLAIN : entries[slot];
-            long saved = slot < 0 ? 0 : entries[slot + FullRuleCache.SAVED];
-            int rule = PlainRuleCache.rule(entry);
-            long cfa = rsp + ((rbp - rsp) & PlainRuleCache.rbpBaseMask(entry)) + PlainRuleCache.cfaOffset(entry);
-            long returnSlot = cfa - Long.BYTES;
-            boolean baseKnown = !PlainRuleCache.isBasedOnRbp(rule) || (knownNow >>> RBP & 1) != 0;
-            if (Long.compareUnsigned(returnSlot - stackStart, words) < 0
-                    && Long.compareUnsigned(returnSlot - FullRuleCache.deepest(saved) - stackStart, words) < 0
-                    && Long.compareUnsigned(cfa, rsp) > 0
-                    && baseKnown) {
-                long slots = returnSlot + bytesBias;
-                pc = (long) StackDump.WORDS.get(buffer, (int) slots);
-                rbp = restored(buffer, slots, PlainRuleCache.rbpDistance(rule), PlainRuleCache.rbpMask(rule), rbp);
-                rbx = restored(buffer, slots, saved, 0, rbx);
-                r12 = restored(buffer, slots, saved, 1, r12);
-                r13 = restored(buffer, slots, saved, 2, r13);
-                r14 = restored(buffer, slots, saved, 3, r14);
-                r15 = restored(buffer, slots, saved, 4, r15);
-                knownNow |= FullRuleCache.registers(saved);
-                rsp = cfa;
-                lookupPc = pc - 1;
-                called = true;
-                if (pc != 0) {
                     continue;
                 }
-                chain.size = frames;
-                chain.stop(StopReason.END_OF_STACK);
-                break;
             }
-
+            int slot = FullRuleCache.NOWHERE;
+            if (cached) {
+                long key = lookupPc - keyBias;
+                slot = rules.find(key);
+                if (slot == FullRuleCache.NOWHERE && lookUp(lookupPc, key, called)) {
+                    continue;
+                }
+            }
+            pcs[frames] = pc;
+            known[frames] = knownNow;
+            keep(kept, frames++, rbx, rbp, rsp, r12, r13, r14, r15);
             chain.size = frames;
-            if (rule == PlainRuleCache.OUTERMOST) {
+            if (slot != FullRuleCache.NOWHERE && PlainRuleCache.rule(entries[slot]) == PlainRuleCache.OUTERMOST) {
                 chain.stop(StopReason.END_OF_STACK);
                 break;
             }
@@ -174,23 +187,33 @@ final class FullWalk {
         reached[place] = rsp;
     }
 
-    private static long restored(ByteBuffer buffer, long slots, long saved, int index, long now) {
-        long distance = FullRuleCache.distance(saved, index);
-        return restored(buffer, slots, distance, FullRuleCache.mask(distance), now);
+    /** What a register is in the caller: the word where the frame has saved it, else what it is now. */
+    private static long restored(ByteBuffer buffer, int slot, long saved, int register, long now) {
+        int distance = (int) FullRuleCache.distance(saved, register);
+        long word = (long) StackDump.WORDS.get(buffer, slot - distance);
+        return distance != 0 ? word : now;
     }
 
-    /** What a register is in the caller: the word at a distance below the return address where the mask is set, else what it is now. */
-    private static long restored(ByteBuffer buffer, long slots, long distance, long mask, long now) {
-        return now ^ (now ^ (long) StackDump.WORDS.get(buffer, (int) (slots - distance))) & mask;
+    private static void keep(
+            long[] kept, int frame, long rbx, long rbp, long rsp, long r12, long r13, long r14, long r15) {
+        int place = frame * Callchain.KEPT;
+        kept[place + Callchain.KEPT_RBX] = rbx;
+        kept[place + Callchain.KEPT_RBP] = rbp;
+        kept[place + Callchain.KEPT_RSP] = rsp;
+        kept[place + Callchain.KEPT_R12] = r12;
+        kept[place + Callchain.KEPT_R12 + 1] = r13;
+        kept[place + Callchain.KEPT_R12 + 2] = r14;
+        kept[place + Callchain.KEPT_R12 + 3] = r15;
     }
 
-    /** A miss in the cache: the slot of a key's entry, which is made if the rule fits; -1 if it does not. */
-    private int lookUp(long lookupPc, long key, boolean isCall) {
+    /** A miss in the cache: puts an entry for the key, if the rule fits. */
+    private boolean lookUp(long lookupPc, long key, boolean isCall) {
         long rule = steps.find(lookupPc);
-        if (key == PlainRuleCache.NO_KEY || !FullRuleCache.canHold(rule, steps.saved())) {
-            return -1;
+        if (!FullRuleCache.canHold(rule, steps.saved())) {
+            return false;
         }
         int plain = PlainRuleCache.plain(rule);
-        return rules.put(key, PlainRuleCache.entry(key, plain), FullRuleCache.saved(plain, steps.saved()), isCall);
+        rules.put(key, PlainRuleCache.entry(key, plain), FullRuleCache.saved(plain, steps.saved()), isCall);
+        return true;
     }
 }
