@@ -238,21 +238,41 @@ public final class CallFrameInterpreter {
         }
     }
 
+    /** The instructions with their operands behind them: here those that most programs are made of. */
     private boolean executeExtended(long at, int opcode) {
         switch (opcode) {
             case DW_CFA_nop -> {}
-            case DW_CFA_set_loc -> {
-                Cursor in = section.cursor(position);
-                location = cie.info.pointers().read(in, cie.addressEncoding, cie.info.sectionVaddr(), rowStart);
-                moveTo(in.position());
-                return true;
-            }
             case DW_CFA_advance_loc1 -> {
                 location += u8() * cie.codeAlignment();
                 return true;
             }
             case DW_CFA_advance_loc2 -> {
                 location += section.u16(take(2)) * cie.codeAlignment();
+                return true;
+            }
+            case DW_CFA_remember_state -> remember(at);
+            case DW_CFA_restore_state -> {
+                if (rememberedCount == 0) {
+                    throw section.malformed(at, "DW_CFA_restore_state without a remembered state");
+                }
+                state.copyFrom(remembered.get(--rememberedCount));
+            }
+            case DW_CFA_def_cfa -> defineCfa(register(), uleb128());
+            case DW_CFA_def_cfa_register -> defineCfa(register(), state.cfaOffset);
+            case DW_CFA_def_cfa_offset -> state.cfaOffset = uleb128();
+            default -> {
+                return executeUncommon(at, opcode);
+            }
+        }
+        return false;
+    }
+
+    private boolean executeUncommon(long at, int opcode) {
+        switch (opcode) {
+            case DW_CFA_set_loc -> {
+                Cursor in = section.cursor(position);
+                location = cie.info.pointers().read(in, cie.addressEncoding, cie.info.sectionVaddr(), rowStart);
+                moveTo(in.position());
                 return true;
             }
             case DW_CFA_advance_loc4 -> {
@@ -278,17 +298,7 @@ public final class CallFrameInterpreter {
             case DW_CFA_register -> setRule(at, register(), REGISTER, register());
             case DW_CFA_expression -> setRule(at, register(), EXPRESSION, block());
             case DW_CFA_val_expression -> setRule(at, register(), VAL_EXPRESSION, block());
-            case DW_CFA_remember_state -> remember(at);
-            case DW_CFA_restore_state -> {
-                if (rememberedCount == 0) {
-                    throw section.malformed(at, "DW_CFA_restore_state without a remembered state");
-                }
-                state.copyFrom(remembered.get(--rememberedCount));
-            }
-            case DW_CFA_def_cfa -> defineCfa(register(), uleb128());
             case DW_CFA_def_cfa_sf -> defineCfa(register(), sleb128() * cie.dataAlignment());
-            case DW_CFA_def_cfa_register -> defineCfa(register(), state.cfaOffset);
-            case DW_CFA_def_cfa_offset -> state.cfaOffset = uleb128();
             case DW_CFA_def_cfa_offset_sf -> state.cfaOffset = sleb128() * cie.dataAlignment();
             case DW_CFA_def_cfa_expression -> state.cfaExpression = block();
             case DW_CFA_GNU_args_size -> argumentsSize = uleb128();
