@@ -178,7 +178,7 @@ class WalkLoopsTest {
 
     /** Frame pointers that lead nowhere: inwards, into the last words of the dump, past them, to where no stack is. */
     @ParameterizedTest
-    @ValueSource(longs = {-0x10, -8, 0x80 - 8, 0x80, 0x10_0000, 1L << 62, 1L << 63, -1L << 62})
+    @ValueSource(longs = {-0x10, -8, 0x20, 0x40, 0x80 - 8, 0x80, 0x10_0000, 1L << 62, 1L << 63, -1L << 62})
     void framePointersThatLeadNowhere(long distance) {
         long byRbp = UnwindRule.of(CALL, RBP, 16, RBP_AT_CFA, -16, 0, 0);
         AddressSpace space = space(new Row(VADDR, byRbp), new Row(VADDR + OUTERMOST, UnwindRule.of(END)));
