@@ -7,25 +7,35 @@ import java.util.function.IntUnaryOperator;
  * Stacks summed up as a tree: each node is a frame below the frames that called it, and counts the samples that ended there.
  *
  * <p>Node 0 is the root, above the outermost frames; a node's number is greater than its parent's. Frames are numbers that the
- * caller gives a meaning, from zero up. A node costs 28 bytes and its share of a hash table; a sample costs nothing but the nodes
- * that it is the first to reach. Not thread-safe: give each thread a tree and {@linkplain #addAll add them up}.
+ * caller gives a meaning, from zero up. A node costs 16 bytes and its share of a hash table, 16 to 32; a sample costs nothing but the
+ * nodes that it is the first to reach. Not thread-safe: give each thread a tree and {@linkplain #addAll add them up}.
+ *
+ * <p>A node is found by a hash of all frames from the outermost to it, not of its parent's number and its frame: so the hashes of a
+ * whole stack are known before any node is, and the processor can look for all of them at once, where it would have to wait for each
+ * node to learn where the next is looked for.
  */
 public final class StackTree {
     /** The node above all outermost frames. */
     public static final int ROOT = 0;
+
+    private static final long ROOT_HASH = 1;
 
     private int[] parents = new int[1 << 10];
     private int[] frames = new int[1 << 10];
     private long[] counts = new long[1 << 10];
     private int size = 1;
 
-    /** An open-addressed set of nodes, found by (parent, frame); 0 is an empty slot, since the root is no one's child. */
-    private int[] slots = new int[1 << 11];
+    /**
+     * An open-addressed set of nodes: the lower half of a node's hash in the upper half of a slot, the node in the lower. 0 is an
+     * empty slot, since the root is no one's child.
+     */
+    private long[] slots = new long[1 << 11];
 
-    /** The stack that was added last and its nodes: neighbours in time share most of their outer frames. */
+    /** The stack that was added last, its nodes and their hashes: neighbours in time share most of their outer frames. */
     private int[] lastFrames = new int[64];
 
     private int[] lastNodes = new int[64];
+    private long[] lastHashes = new long[64];
     private int lastLength;
 
     /** An empty tree. */
@@ -44,15 +54,20 @@ public final class StackTree {
         if (length > lastFrames.length) {
             lastFrames = Arrays.copyOf(lastFrames, Math.max(length, 2 * lastFrames.length));
             lastNodes = Arrays.copyOf(lastNodes, lastFrames.length);
+            lastHashes = Arrays.copyOf(lastHashes, lastFrames.length);
         }
         int shared = Math.min(length, lastLength);
         int same = Arrays.mismatch(stack, 0, shared, lastFrames, 0, shared);
         int depth = same < 0 ? shared : same;
         int node = depth == 0 ? ROOT : lastNodes[depth - 1];
+        long hash = depth == 0 ? ROOT_HASH : lastHashes[depth - 1];
         for (; depth < length; depth++) {
-            node = child(node, stack[depth]);
-            lastFrames[depth] = stack[depth];
+            int frame = stack[depth];
+            hash = hash(hash, frame);
+            node = child(node, frame, hash);
+            lastFrames[depth] = frame;
             lastNodes[depth] = node;
+            lastHashes[depth] = hash;
         }
         lastLength = length;
         counts[node] += count;
@@ -66,9 +81,14 @@ public final class StackTree {
      */
     public void addAll(StackTree other, IntUnaryOperator translation) {
         int[] here = new int[other.size];
+        long[] hashes = new long[other.size];
+        hashes[ROOT] = ROOT_HASH;
         counts[ROOT] += other.counts[ROOT];
         for (int node = 1; node < other.size; node++) {
-            here[node] = child(here[other.parents[node]], translation.applyAsInt(other.frames[node]));
+            int parent = other.parents[node];
+            int frame = translation.applyAsInt(other.frames[node]);
+            hashes[node] = hash(hashes[parent], frame);
+            here[node] = child(here[parent], frame, hashes[node]);
             counts[here[node]] += other.counts[node];
         }
     }
@@ -102,22 +122,25 @@ public final class StackTree {
         return totals;
     }
 
-    private int child(int parent, int frame) {
+    /** The child of a node; made if there was none. */
+    private int child(int parent, int frame, long hash) {
         int mask = slots.length - 1;
-        int slot = hash(parent, frame) & mask;
-        for (int node; (node = slots[slot]) != 0; slot = (slot + 1) & mask) {
-            if (parents[node] == parent && frames[node] == frame) {
+        int slot = first(hash) & mask;
+        int check = (int) hash;
+        for (long here; (here = slots[slot]) != 0; slot = (slot + 1) & mask) {
+            int node = (int) here;
+            if ((int) (here >>> 32) == check && parents[node] == parent && frames[node] == frame) {
                 return node;
             }
         }
         if (size == parents.length) {
             grow();
-            return child(parent, frame);
+            return child(parent, frame, hash);
         }
         int node = size++;
         parents[node] = parent;
         frames[node] = frame;
-        slots[slot] = node;
+        slots[slot] = slot(hash, node);
         return node;
     }
 
@@ -127,20 +150,33 @@ public final class StackTree {
         parents = Arrays.copyOf(parents, capacity);
         frames = Arrays.copyOf(frames, capacity);
         counts = Arrays.copyOf(counts, capacity);
-        slots = new int[Math.multiplyExact(2, capacity)];
+        slots = new long[Math.multiplyExact(2, capacity)];
         int mask = slots.length - 1;
+        long[] hashes = new long[size];
+        hashes[ROOT] = ROOT_HASH;
         for (int node = 1; node < size; node++) {
-            int slot = hash(parents[node], frames[node]) & mask;
+            long hash = hash(hashes[parents[node]], frames[node]);
+            hashes[node] = hash;
+            int slot = first(hash) & mask;
             while (slots[slot] != 0) {
                 slot = (slot + 1) & mask;
             }
-            slots[slot] = node;
+            slots[slot] = slot(hash, node);
         }
     }
 
-    private static int hash(int parent, int frame) {
-        // Fibonacci hashing of the pair; the high bits are the good ones.
-        long mixed = (((long) parent << 32) | (frame & 0xffff_ffffL)) * 0x9e37_79b9_7f4a_7c15L;
-        return (int) (mixed >>> 32) ^ (int) (mixed >>> 47);
+    /** The hash of the frames up to a node and of one more. */
+    private static long hash(long callers, int frame) {
+        // Fibonacci hashing; the high bits are the good ones, so they are brought down.
+        long mixed = (callers ^ frame) * 0x9e37_79b9_7f4a_7c15L;
+        return mixed ^ mixed >>> 32;
+    }
+
+    private static int first(long hash) {
+        return (int) (hash >>> 32);
+    }
+
+    private static long slot(long hash, int node) {
+        return hash << 32 | node;
     }
 }
