@@ -84,13 +84,13 @@ final class SampleSums {
             }
             stack[0] = lastProcess;
             for (int i = 0; i < size; i++) {
-                stack[size - i] = number(sample.frame(i));
+                stack[size - i] = number(sample, i);
             }
             tree.add(stack, size + 1, 1);
         }
 
-        private int number(Frame frame) {
-            int id = frame.id();
+        private int number(ResolvedSample sample, int index) {
+            int id = sample.frameId(index);
             if (id >= numbers.length) {
                 int known = numbers.length;
                 numbers = Arrays.copyOf(numbers, Math.max(id + 1, 2 * known));
@@ -98,12 +98,16 @@ final class SampleSums {
             }
             int number = numbers[id];
             if (number == NONE) {
-                StackFrame.Kind kind = frame.isKernel() ? StackFrame.Kind.KERNEL : StackFrame.Kind.USER;
-                String dso = byFile || frame.symbol() == null ? frame.dso() : "";
-                number = frames.number(new StackFrame(frame.symbol(), dso, kind));
+                number = frames.number(entry(sample.frame(index)));
                 numbers[id] = number;
             }
             return number;
+        }
+
+        private StackFrame entry(Frame frame) {
+            StackFrame.Kind kind = frame.isKernel() ? StackFrame.Kind.KERNEL : StackFrame.Kind.USER;
+            String dso = byFile || frame.symbol() == null ? frame.dso() : "";
+            return new StackFrame(frame.symbol(), dso, kind);
         }
 
         @Override

@@ -1,5 +1,6 @@
 package org.backstitch.recording;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.backstitch.unwind.AddressSpace;
@@ -8,7 +9,8 @@ import org.backstitch.unwind.Mapping;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns addresses into {@link Frame}s: one for each worker, over the {@link SymbolStore} and the {@link KnownFrames} that all share.
+ * Turns addresses into {@link Frame}s, which it gives by their ids: one for each worker, over the {@link SymbolStore} and the
+ * {@link KnownFrames} that all share.
  *
  * <p>User places are keyed by file and vaddr, so that all processes that map a file share its frames. Not thread-safe.
  */
@@ -18,6 +20,12 @@ final class FrameNamer {
     private final SymbolStore symbols;
     private final KernelMap kernel;
     private final KnownFrames known;
+
+    /** The frames that this worker has met, by id. */
+    private @Nullable Frame[] frames = new @Nullable Frame[1 << 10];
+
+    private final Map<ElfModule, FrameIds> idsOfFiles = new HashMap<>();
+    private final FrameIds idsOfKernel = new FrameIds();
     private final Map<String, Frame> anonymous = new HashMap<>();
     private final Map<Integer, Map<Long, Frame>> jitted = new HashMap<>();
 
@@ -36,7 +44,7 @@ final class FrameNamer {
         @Nullable
         ElfModule module;
 
-        long salt;
+        FrameIds ids = new FrameIds();
     }
 
     private Position last = new Position();
@@ -52,12 +60,39 @@ final class FrameNamer {
         last = new Position();
     }
 
-    /** The frame of a kernel address. */
-    Frame kernelFrame(long address) {
-        Frame found = known.find(null, address, KnownFrames.salt(null));
-        if (found != null) {
+    /** The frame of an id that this has given. */
+    Frame frame(int id) {
+        Frame frame = frames[id];
+        if (frame == null) {
+            throw new IllegalArgumentException("no frame " + id);
+        }
+        return frame;
+    }
+
+    private int id(Frame frame) {
+        int id = frame.id();
+        if (id >= frames.length) {
+            frames = Arrays.copyOf(frames, Math.max(id + 1, 2 * frames.length));
+        }
+        frames[id] = frame;
+        return id;
+    }
+
+    /** The id of a kernel address's frame. */
+    int kernelFrame(long address) {
+        int found = idsOfKernel.find(address);
+        if (found != FrameIds.NONE) {
             return found;
         }
+        Frame frame = known.find(null, address);
+        if (frame == null) {
+            return nameInKernel(address);
+        }
+        idsOfKernel.add(address, frame.id());
+        return id(frame);
+    }
+
+    private int nameInKernel(long address) {
         int version = kernel.version();
         if (version != kernelVersion) {
             kernelVersion = version;
@@ -65,19 +100,19 @@ final class FrameNamer {
         }
         Frame changes = changing.get(address);
         if (changes != null) {
-            return changes;
+            return changes.id();
         }
         SymbolStore.Name name = symbols.kernel(address, kernel);
         Frame frame = new Frame(known.newId(), null, address, true, name.symbol(), name.distance(), name.dso());
         if (symbols.isOfBoot(address, kernel)) {
-            return known.add(frame);
+            return id(known.add(frame));
         }
         changing.put(address, frame);
-        return frame;
+        return id(frame);
     }
 
-    /** The frame of a user address. */
-    Frame userFrame(int pid, AddressSpace addressSpace, long address) {
+    /** The id of a user address's frame. */
+    int userFrame(int pid, AddressSpace addressSpace, long address) {
         Position position = last;
         Mapping here = position.mapping;
         if (addressSpace != position.space || here == null || !here.contains(address)) {
@@ -87,19 +122,26 @@ final class FrameNamer {
         }
         ElfModule module = here == null ? null : here.module();
         if (here == null || module == null) {
-            return frameWithoutFile(pid, here, address);
+            return id(frameWithoutFile(pid, here, address));
         }
         long vaddr = here.vaddr(address);
         if (module != position.module) {
             position.module = module;
-            position.salt = KnownFrames.salt(module);
+            position.ids = idsOfFiles.computeIfAbsent(module, _ -> new FrameIds());
         }
-        Frame found = known.find(module, vaddr, position.salt);
-        if (found != null) {
-            return found;
+        int found = position.ids.find(vaddr);
+        return found == FrameIds.NONE ? nameInFile(here, module, vaddr, position.ids) : found;
+    }
+
+    private int nameInFile(Mapping here, ElfModule module, long vaddr, FrameIds ids) {
+        Frame frame = known.find(module, vaddr);
+        if (frame == null) {
+            SymbolStore.Name name = symbols.user(module, vaddr);
+            frame = known.add(
+                    new Frame(known.newId(), module, vaddr, false, name.symbol(), name.distance(), here.path()));
         }
-        SymbolStore.Name name = symbols.user(module, vaddr);
-        return known.add(new Frame(known.newId(), module, vaddr, false, name.symbol(), name.distance(), here.path()));
+        ids.add(vaddr, frame.id());
+        return id(frame);
     }
 
     private Frame frameWithoutFile(int pid, @Nullable Mapping here, long address) {

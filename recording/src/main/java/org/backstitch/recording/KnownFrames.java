@@ -5,8 +5,8 @@ import org.backstitch.unwind.ElfModule;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The frames of all distinct places that have been named, for all workers: so each place is named once. Thread-safe, and to find a frame
- * takes no lock.
+ * The frames of all distinct places that have been named, for all workers: so each place is named once. A worker comes here when it first
+ * meets a place. Thread-safe, and to find a frame takes no lock.
  *
  * <p>An open-addressed hash table. A frame says itself which place it is of, so that a reader need not trust what another thread is just
  * writing: it may miss a frame, and then finds it when it comes to add its own.
@@ -30,8 +30,13 @@ final class KnownFrames {
      *
      * @param module the file; null for the kernel
      * @param vaddr the address in it
-     * @param salt of the module
      */
+    @Nullable
+    Frame find(@Nullable ElfModule module, long vaddr) {
+        return find(module, vaddr, salt(module));
+    }
+
+    /** The same, whatever the file's {@link #salt} is taken to be: two files may have the same. */
     @Nullable
     Frame find(@Nullable ElfModule module, long vaddr, long salt) {
         return table.find(module, vaddr, salt);
@@ -39,7 +44,7 @@ final class KnownFrames {
 
     /** Adds the frame of a place, unless another thread has done so in the meantime; gives the one that the place has. */
     synchronized Frame add(Frame frame) {
-        Frame other = table.find(frame.module, frame.vaddr, salt(frame.module));
+        Frame other = find(frame.module, frame.vaddr);
         if (other != null) {
             return other;
         }

@@ -1,6 +1,7 @@
 package org.backstitch.recording;
 
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.unwind.FrameOrigin;
 import org.backstitch.unwind.StopReason;
@@ -29,7 +30,7 @@ public final class ResolvedSample {
     int kernelFrames;
     int frames;
     long[] ips = new long[128];
-    Frame[] places = new Frame[128];
+    int[] ids = new int[128];
     byte[] marks = new byte[128];
     StopReason userStop = StopReason.NONE;
     Deferral deferral = Deferral.NO;
@@ -53,7 +54,12 @@ public final class ResolvedSample {
         CallchainContext.GUEST_USER
     };
 
-    ResolvedSample() {}
+    /** Knows the frames by their ids. */
+    private final IntFunction<Frame> namer;
+
+    ResolvedSample(IntFunction<Frame> namer) {
+        this.namer = namer;
+    }
 
     /** What the thread was called. */
     public String comm() {
@@ -127,12 +133,17 @@ public final class ResolvedSample {
 
     /** What is known of frame {@code index}'s place. */
     public Frame frame(int index) {
-        return places[index];
+        return namer.apply(ids[index]);
+    }
+
+    /** The {@link Frame#id} of frame {@code index}: for those that keep what they have made of a frame. */
+    public int frameId(int index) {
+        return ids[index];
     }
 
     /** The distance of frame {@code index} from the start of its symbol, in bytes: of the ip, as it is. */
     public long offset(int index) {
-        return places[index].distance() + (isExact(index) ? 0 : 1);
+        return frame(index).distance() + (isExact(index) ? 0 : 1);
     }
 
     /** How the walk came to frame {@code index}. */
@@ -173,14 +184,14 @@ public final class ResolvedSample {
         }
     }
 
-    void add(long ip, Frame place, boolean exact, int originCode) {
+    void add(long ip, int id, boolean exact, int originCode) {
         if (frames == ips.length) {
             ips = Arrays.copyOf(ips, frames * 2);
-            places = Arrays.copyOf(places, frames * 2);
+            ids = Arrays.copyOf(ids, frames * 2);
             marks = Arrays.copyOf(marks, frames * 2);
         }
         ips[frames] = ip;
-        places[frames] = place;
+        ids[frames] = id;
         marks[frames] = (byte) ((exact ? EXACT : 0) | context | originCode);
         frames++;
     }

@@ -56,7 +56,7 @@ final class SampleResolver {
     private Registers registers = new Registers();
     private StackDump stack = new StackDump();
     private Callchain chain = new Callchain();
-    private ResolvedSample result = new ResolvedSample();
+    private ResolvedSample result;
 
     private final Anomalies anomalies = new Anomalies();
 
@@ -96,6 +96,7 @@ final class SampleResolver {
         this.separateParts = separateParts;
         this.request = new LateRequest(file, options);
         this.segment = file.bytes().segment();
+        this.result = newResult();
     }
 
     /**
@@ -111,7 +112,7 @@ final class SampleResolver {
         registers = new Registers();
         stack = new StackDump();
         chain = new Callchain();
-        result = new ResolvedSample();
+        result = newResult();
         if (namer != null) {
             namer.beginBatch();
         }
@@ -130,12 +131,16 @@ final class SampleResolver {
         return new SampleResolver(file, index.history(), index::lateRecord, options, null, true);
     }
 
-    private Frame kernelFrame(long address) {
-        return namer == null ? Frame.NAMELESS : namer.kernelFrame(address);
+    private ResolvedSample newResult() {
+        return new ResolvedSample(namer == null ? _ -> Frame.NAMELESS : namer::frame);
     }
 
-    private Frame userFrame(AddressSpace space, long address) {
-        return namer == null ? Frame.NAMELESS : namer.userFrame((int) result.pid, space, address);
+    private int kernelFrame(long address) {
+        return namer == null ? Frame.NAMELESS.id() : namer.kernelFrame(address);
+    }
+
+    private int userFrame(AddressSpace space, long address) {
+        return namer == null ? Frame.NAMELESS.id() : namer.userFrame((int) result.pid, space, address);
     }
 
     /** How many more user frames there may be. */
@@ -249,10 +254,10 @@ final class SampleResolver {
         if (result.frames >= options.maxStack()) {
             return false;
         }
-        Frame place = kernelFrame(exact ? ip : ip - 1);
+        int frame = kernelFrame(exact ? ip : ip - 1);
         // No call ends where a function's padding does: this pc was interrupted on the function's first instruction.
-        boolean interrupted = !exact && place.isPadding();
-        result.add(ip, interrupted ? kernelFrame(ip) : place, exact || interrupted, 0);
+        boolean interrupted = !exact && namer != null && namer.frame(frame).isPadding();
+        result.add(ip, interrupted ? kernelFrame(ip) : frame, exact || interrupted, 0);
         result.kernelFrames++;
         return true;
     }
@@ -314,9 +319,9 @@ final class SampleResolver {
         unwinder.unwind(space, registers, stack, chain);
         result.enter(CallchainContext.USER);
         for (int i = 0; i < chain.size(); i++) {
-            Frame place = userFrame(space, chain.lookupPc(i));
+            int frame = userFrame(space, chain.lookupPc(i));
             FrameOrigin origin = chain.origin(i);
-            result.add(chain.pc(i), place, chain.isExact(i), origin.code());
+            result.add(chain.pc(i), frame, chain.isExact(i), origin.code());
         }
         result.userStop = chain.stop();
     }

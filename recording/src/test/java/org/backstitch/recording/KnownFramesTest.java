@@ -31,7 +31,7 @@ class KnownFramesTest {
     }
 
     private @Nullable Frame find(@Nullable ElfModule module, long vaddr) {
-        return frames.find(module, vaddr, KnownFrames.salt(module));
+        return frames.find(module, vaddr);
     }
 
     @Test
