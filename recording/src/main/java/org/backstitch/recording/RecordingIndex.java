@@ -5,7 +5,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.backstitch.bytes.MalformedInputException;
+import org.backstitch.bytes.Words;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordCursor;
@@ -28,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 final class RecordingIndex {
     static final long CHUNK_BYTES = 1 << 20;
 
+    /** How many bytes the kernel maps at once when one of them is touched: {@code fault_around_bytes} in mm/memory.c, unless changed. */
+    private static final int MAPPED_TOGETHER = 1 << 16;
+
     /** How many records that are no samples are decoded at once. */
     private static final int DECODED_TOGETHER = 512;
 
@@ -48,7 +55,7 @@ final class RecordingIndex {
     RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join, int threads) throws IOException {
         this.file = file;
         timed = isTimed(file);
-        Timeline sideBand = scan();
+        Timeline sideBand = threads > 1 ? scanWithHelp() : scan();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
         history = new SystemHistory(file, modules, join, timed, new Collector(late));
@@ -130,6 +137,31 @@ final class RecordingIndex {
         @Override
         public void lost(long time) {
             late.lost(0, time);
+        }
+    }
+
+    /**
+     * The same as {@link #scan}, while another thread touches the pages ahead: to map them takes longer than to look at what is in them.
+     */
+    private Timeline scanWithHelp() {
+        try (ExecutorService helper = Executors.newSingleThreadExecutor()) {
+            // What keeps it from reading, the scan itself runs into.
+            Future<?> touching = helper.submit(this::touchPages);
+            try {
+                return scan();
+            } finally {
+                touching.cancel(true);
+            }
+        }
+    }
+
+    private void touchPages() {
+        Words words = file.bytes().words();
+        long end = file.recordsEnd();
+        for (long at = file.recordsStart();
+                at < end && !Thread.currentThread().isInterrupted();
+                at += MAPPED_TOGETHER) {
+            words.u8(at);
         }
     }
 
