@@ -21,15 +21,10 @@ import org.backstitch.unwind.machine.StackDump;
  * The loop calls nothing; what stops it is looked at behind it, and all other steps are {@link UserSteps}'s. Not thread-safe.
  */
 final class FullWalk {
-    private static final int REACH_BITS = 6;
-
     private final UserSteps steps;
     private final FullRuleCache rules = new FullRuleCache();
     private final RecentTexts recentTexts = new RecentTexts();
-    private final StackLines lines = new StackLines();
-
-    /** The outermost RSP of the walk before around the same place in memory. */
-    private final long[] reached = new long[1 << REACH_BITS];
+    private final ReturnSlots slots = new ReturnSlots();
 
     /** A walk with an empty cache, by the steps that are shared with others. */
     FullWalk(UserSteps steps) {
@@ -70,8 +65,7 @@ final class FullWalk {
         long textStart = 0;
         long textSize = 0;
         long keyBias = 0;
-        int place = PreviousStacks.place(rsp, REACH_BITS);
-        lines.load(buffer, bufferOffset, Math.min(reached[place] - stackStart, words));
+        slots.load(buffer, bytesBias, stackStart, words);
 
         while (true) {
             if (Long.compareUnsigned(rsp - stackStart, words) < 0) {
@@ -184,7 +178,7 @@ final class FullWalk {
             pc = registers.get(RIP);
             lookupPc = steps.isExact() ? pc : pc - 1;
         }
-        reached[place] = rsp;
+        slots.keep(chain);
     }
 
     /** What a register is in the caller: the word where the frame has saved it, else what it is now. */

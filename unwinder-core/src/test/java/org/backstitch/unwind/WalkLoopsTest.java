@@ -71,7 +71,11 @@ class WalkLoopsTest {
 
     /** A stack of frames of 16 bytes that save RBX, with those of {@code count} functions. */
     private static HandMadeStack uniform(int count) {
-        HandMadeStack stack = new HandMadeStack(USUAL, 16 * (count - 1));
+        return uniform(USUAL, count);
+    }
+
+    private static HandMadeStack uniform(long address, int count) {
+        HandMadeStack stack = new HandMadeStack(address, 16 * (count - 1));
         for (int i = 1; i < count; i++) {
             stack.put(16 * i - 16, 0xb000 + i).put(16 * i - 8, returnAddress(i, count));
         }
@@ -84,12 +88,16 @@ class WalkLoopsTest {
     }
 
     private static void assertUniform(int frames, StopReason stop, int count, Callchain chain) {
+        assertUniform(USUAL, frames, stop, count, chain);
+    }
+
+    private static void assertUniform(long address, int frames, StopReason stop, int count, Callchain chain) {
         assertEquals(frames, chain.size());
         assertEquals(stop, chain.stop());
         for (int i = 0; i < frames; i++) {
             assertEquals(i == 0 ? TEXT : returnAddress(i, count), chain.pc(i), "frame " + i);
             if (chain.recordsRegisters()) {
-                assertEquals(USUAL + 16L * i, chain.register(i, RSP), "frame " + i);
+                assertEquals(address + 16L * i, chain.register(i, RSP), "frame " + i);
                 assertEquals(i == 0 ? RBX : 0xb000 + i, chain.register(i, RBX), "frame " + i);
                 assertEquals(RBP, chain.register(i, RBP), "frame " + i);
             }
@@ -214,6 +222,28 @@ class WalkLoopsTest {
             assertUniform(frames, stop, 20, chain);
             new UserUnwinder().unwind(space, stack.registers(TEXT), stack.dump(0, end), chain);
             assertUniform(frames, stop, 20, chain);
+        }
+    }
+
+    /** Stacks that take each other's place in memory, above, below and over each other, large and small. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void stacksAroundTheSamePlace(boolean all) {
+        AddressSpace space = uniformSpace();
+        Callchain chain = new Callchain().recordRegisters(all);
+        long[] addresses = {USUAL, USUAL + 0x8000, USUAL + 0x20, USUAL + 0xfff0, USUAL};
+        for (int count : new int[] {2, 300, 20, 900, 3}) {
+            for (long address : addresses) {
+                HandMadeStack stack = uniform(address, count);
+                for (int end : new int[] {16 * (count - 1), 16 * (count - 1) - 1, 16, 7, 0}) {
+                    int frames = 1 + end / 16;
+                    StopReason stop = frames == count ? StopReason.END_OF_STACK : StopReason.DUMP_EXHAUSTED;
+                    unwinder.unwind(space, stack.registers(TEXT), stack.dump(0, end), chain);
+                    assertUniform(address, frames, stop, count, chain);
+                }
+                unwinder.unwind(space, stack.registers(TEXT), stack.dump(), chain);
+                assertUniform(address, count, StopReason.END_OF_STACK, count, chain);
+            }
         }
     }
 
