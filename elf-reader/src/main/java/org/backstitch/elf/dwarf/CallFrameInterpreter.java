@@ -171,6 +171,11 @@ public final class CallFrameInterpreter {
         return RowState.expression(section, state.cfaExpression);
     }
 
+    /** The operations of that expression, where they lie in the section. */
+    public Bytes cfaExpressionCode() {
+        return RowState.expressionCode(section, state.cfaExpression);
+    }
+
     /** Which general registers (the return address among them) have a rule: bit n for DWARF number n. */
     public int specifiedRegisters() {
         return state.specified;
@@ -189,6 +194,11 @@ public final class CallFrameInterpreter {
     /** The expression of a rule that has one. */
     public DwarfExpression ruleExpression(int register) {
         return RowState.expression(section, ruleOperand(register));
+    }
+
+    /** The operations of that expression, where they lie in the section. */
+    public Bytes ruleExpressionCode(int register) {
+        return RowState.expressionCode(section, ruleOperand(register));
     }
 
     /** Whether registers other than the general ones and the return address have rules: {@link #row} tells them. */

@@ -150,11 +150,16 @@ final class RowState {
         }
     }
 
-    /** The expression whose length lies at an offset in the section; it was checked when its instruction was executed. */
-    static DwarfExpression expression(Bytes section, long offset) {
+    /** The operations of the expression whose length lies at an offset in the section; it was checked when its instruction was executed. */
+    static Bytes expressionCode(Bytes section, long offset) {
         Cursor in = section.cursor(offset);
-        int length = (int) in.uleb128();
-        return new DwarfExpression(
-                section.copy(in.position(), length), section.source(), section.origin() + in.position());
+        long length = in.uleb128();
+        return section.slice(in.position(), length);
+    }
+
+    /** The same as an expression by itself, which can be evaluated. */
+    static DwarfExpression expression(Bytes section, long offset) {
+        Bytes code = expressionCode(section, offset);
+        return new DwarfExpression(code.copy(0, (int) code.size()), code.source(), code.origin());
     }
 }

@@ -1,8 +1,8 @@
 package org.backstitch.unwind.table;
 
+import org.backstitch.bytes.Bytes;
 import org.backstitch.bytes.Cursor;
 import org.backstitch.bytes.MalformedInputException;
-import org.backstitch.elf.dwarf.DwarfExpression;
 import org.backstitch.unwind.machine.X86_64;
 import org.jspecify.annotations.Nullable;
 
@@ -47,11 +47,12 @@ record CfaPattern(int base, long offset, Form form, long addend) {
     /**
      * Recognises an expression. Whether the CFA lies on its stack does not matter: these shapes leave alone what was there.
      *
+     * @param code the expression's operations, where they lie in the section: no walk needs more of it if the shape is known
      * @return null if it is of none of the shapes; one that ends within an operation is of none, and whoever evaluates it will say so
      */
-    static @Nullable CfaPattern of(DwarfExpression expression) {
+    static @Nullable CfaPattern of(Bytes code) {
         try {
-            return recognise(expression.code().cursor(0));
+            return recognise(code.cursor(0));
         } catch (MalformedInputException e) {
             return null;
         }

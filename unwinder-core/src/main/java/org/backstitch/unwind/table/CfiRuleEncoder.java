@@ -85,7 +85,7 @@ final class CfiRuleEncoder {
                 rbpOffset = row.ruleOperand(RBP);
             }
             case CallFrameInterpreter.EXPRESSION -> {
-                CfaPattern place = CfaPattern.of(row.ruleExpression(RBP));
+                CfaPattern place = CfaPattern.of(row.ruleExpressionCode(RBP));
                 if (place == null || !place.isSum() || place.base() != base && place.base() != RBP) {
                     return false;
                 }
@@ -102,7 +102,7 @@ final class CfiRuleEncoder {
     /** Where the CFA, the return address and RBP are: the word of that, or NONE where no word says it. */
     private long encodeCaller(CallFrameInterpreter row, long flags) {
         CfaPattern cfa = row.hasCfaExpression()
-                ? CfaPattern.of(row.cfaExpression())
+                ? CfaPattern.of(row.cfaExpressionCode())
                 : new CfaPattern(row.cfaRegister(), row.cfaOffset(), CfaPattern.Form.SUM, 0);
         if (cfa == null
                 || cfa.base() >= RIP
@@ -141,7 +141,7 @@ final class CfiRuleEncoder {
 
     /** Whether a register lies {@code distance} bytes behind the slot that the CFA is loaded from. */
     private static boolean isSlot(CallFrameInterpreter row, int register, CfaPattern cfa, long distance) {
-        CfaPattern place = CfaPattern.of(row.ruleExpression(register));
+        CfaPattern place = CfaPattern.of(row.ruleExpressionCode(register));
         return cfa.form() == CfaPattern.Form.DEREFERENCED
                 && cfa.addend() == 0
                 && place != null
