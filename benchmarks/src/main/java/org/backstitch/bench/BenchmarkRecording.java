@@ -1,11 +1,13 @@
 package org.backstitch.bench;
 
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.recording.RecordingOptions;
 import org.tukaani.xz.XZInputStream;
@@ -32,8 +34,9 @@ record BenchmarkRecording(Path data, RecordingOptions options, List<String> gold
     static BenchmarkRecording of(String recording, String symfs, String vdso) throws IOException {
         RecordingOptions options = RecordingOptions.defaults().withMaxStack(MAX_STACK);
         if (BundledRecording.NAMES.contains(recording)) {
-            BundledRecording bundled =
-                    BundledRecording.unpack(recording, Files.createTempDirectory("backstitch-bench"));
+            Path directory = Files.createTempDirectory("backstitch-bench");
+            BundledRecording bundled = BundledRecording.unpack(recording, directory);
+            deleteOnExit(directory);
             return new BenchmarkRecording(
                     bundled.data(),
                     options.withSymfs(bundled.symfs()).withVdso(bundled.vdso()),
@@ -47,6 +50,13 @@ record BenchmarkRecording(Path data, RecordingOptions options, List<String> gold
         }
         Path data = Path.of(recording);
         return new BenchmarkRecording(data, options, goldenBeside(data));
+    }
+
+    /** Has a directory deleted with all that is in it, which comes after it here and so goes before it then. */
+    private static void deleteOnExit(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            all.map(Path::toFile).forEach(File::deleteOnExit);
+        }
     }
 
     /** What a recording is called in a table: of {@code DIRECTORY/perf.data} the directory's name, else the file's. */

@@ -45,7 +45,9 @@ final class WholeCommands {
         }
         Path samply = peers.resolve("samply");
         if (Files.isExecutable(samply)) {
-            programs.add(new Samply(samply, version(samply), Files.createTempFile("backstitch-samply", ".json.gz")));
+            Path output = Files.createTempFile("backstitch-samply", ".json.gz");
+            output.toFile().deleteOnExit();
+            programs.add(new Samply(samply, version(samply), output));
         }
     }
 
