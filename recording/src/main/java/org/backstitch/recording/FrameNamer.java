@@ -44,7 +44,9 @@ final class FrameNamer {
         @Nullable
         ElfModule module;
 
-        FrameIds ids = new FrameIds();
+        /** The module's. */
+        @Nullable
+        FrameIds ids;
     }
 
     private Position last = new Position();
@@ -125,12 +127,14 @@ final class FrameNamer {
             return id(frameWithoutFile(pid, here, address));
         }
         long vaddr = here.vaddr(address);
-        if (module != position.module) {
+        FrameIds ids = position.ids;
+        if (ids == null || module != position.module) {
+            ids = idsOfFiles.computeIfAbsent(module, _ -> new FrameIds());
             position.module = module;
-            position.ids = idsOfFiles.computeIfAbsent(module, _ -> new FrameIds());
+            position.ids = ids;
         }
-        int found = position.ids.find(vaddr);
-        return found == FrameIds.NONE ? nameInFile(here, module, vaddr, position.ids) : found;
+        int found = ids.find(vaddr);
+        return found == FrameIds.NONE ? nameInFile(here, module, vaddr, ids) : found;
     }
 
     private int nameInFile(Mapping here, ElfModule module, long vaddr, FrameIds ids) {

@@ -171,7 +171,7 @@ public final class CallFrameInterpreter {
         return RowState.expression(section, state.cfaExpression);
     }
 
-    /** The operations of that expression, where they lie in the section. */
+    /** The operations of {@link #cfaExpression} (DWARF 5 §2.5), where they lie in the section; only while {@link #hasCfaExpression}. */
     public Bytes cfaExpressionCode() {
         return RowState.expressionCode(section, state.cfaExpression);
     }
@@ -196,7 +196,7 @@ public final class CallFrameInterpreter {
         return RowState.expression(section, ruleOperand(register));
     }
 
-    /** The operations of that expression, where they lie in the section. */
+    /** The operations of {@link #ruleExpression} (DWARF 5 §2.5), where they lie in the section. */
     public Bytes ruleExpressionCode(int register) {
         return RowState.expressionCode(section, ruleOperand(register));
     }

@@ -47,7 +47,7 @@ record CfaPattern(int base, long offset, Form form, long addend) {
     /**
      * Recognises an expression. Whether the CFA lies on its stack does not matter: these shapes leave alone what was there.
      *
-     * @param code the expression's operations, where they lie in the section: no walk needs more of it if the shape is known
+     * @param code the expression's operations,; they may be where they lie in the section
      * @return null if it is of none of the shapes; one that ends within an operation is of none, and whoever evaluates it will say so
      */
     static @Nullable CfaPattern of(Bytes code) {
