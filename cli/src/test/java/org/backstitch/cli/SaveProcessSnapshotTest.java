@@ -84,9 +84,10 @@ class SaveProcessSnapshotTest {
         Path source = Files.writeString(directory.resolve("waits.c"), PROGRAM);
         String program = directory.resolve("waits").toString();
         complete("gcc", "-O1", "-pthread", "-o", program, source.toString());
-        // A child of the shell, since one's own children cannot be held.
-        BufferedReader reader =
-                start("sh", "-c", "\"$0\" & echo $!; wait", program).inputReader();
+        // A child of a shell, since one's own children cannot be held; the inner one says its id, then becomes the
+        // program.
+        BufferedReader reader = start("sh", "-c", "sh -c 'echo $$; exec \"$0\"' \"$0\" & wait", program)
+                .inputReader();
         pid = String.valueOf(reader.readLine());
         assertEquals("ready", reader.readLine());
     }

@@ -36,8 +36,9 @@ class LiveProcessTest {
             #include <unistd.h>
             static pthread_mutex_t locked = PTHREAD_MUTEX_INITIALIZER;
             static volatile long spins;
-            static void handler(int signal) { sleep(1000); }
-            static void *wait_for_lock(void *unused) { pthread_mutex_lock(&locked); return 0; }
+            static _Atomic int waiting;
+            static void handler(int signal) { waiting++; sleep(1000); }
+            static void *wait_for_lock(void *unused) { waiting++; pthread_mutex_lock(&locked); return 0; }
             static void *wait_in_handler(void *unused) {
                 stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
                 struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
@@ -57,6 +58,7 @@ class LiveProcessTest {
                 for (int i = 0; i < 10; i++) pthread_create(&thread, 0, wait_for_lock, 0);
                 pthread_create(&thread, 0, wait_in_handler, 0);
                 if (argc > 1) pthread_create(&thread, 0, busy, 0);
+                while (waiting < 11) usleep(1000);
                 usleep(100000);
                 return deep(50);
             }
@@ -106,16 +108,24 @@ class LiveProcessTest {
                 .inheritIO()
                 .start();
         assertEquals(0, gcc.waitFor());
-        // A child of the shell, since one's own children cannot be held.
-        List<String> command =
-                new ArrayList<>(List.of("sh", "-c", "\"$0\" \"$@\" & echo $!; wait", program.toString()));
+        // A child of a shell, since one's own children cannot be held; the inner one says its id, then becomes the
+        // program.
+        String script = "sh -c 'echo $$; exec \"$0\" \"$@\"' \"$0\" \"$@\" & wait";
+        List<String> command = new ArrayList<>(List.of("sh", "-c", script, program.toString()));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).start();
         started.add(process);
         BufferedReader output = process.inputReader();
         int pid = Integer.parseInt(output.readLine());
         assertEquals("ready", output.readLine());
+        awaitState(pid, pid, 'S');
         return pid;
+    }
+
+    private static void awaitState(int pid, int tid, char state) throws IOException, InterruptedException {
+        while (!status(pid, tid, "State:").startsWith("State:\t" + state)) {
+            Thread.sleep(1);
+        }
     }
 
     private static List<List<String>> copy(int pid) throws IOException {
@@ -203,12 +213,14 @@ class LiveProcessTest {
     @Test
     void aThreadThatStopsLateIsCopiedAndGoesOn() throws IOException, InterruptedException {
         int pid = startProgram(FORKING, "700", "100000", "100000", "100000");
-        Thread.sleep(100); // let the threads come to their forks
         List<Integer> all = new ArrayList<>();
         try (Stream<Path> tasks = Files.list(Path.of("/proc/" + pid + "/task"))) {
             tasks.map(task -> Integer.valueOf(task.getFileName().toString()))
                     .sorted()
                     .forEach(all::add);
+        }
+        for (int tid : all.subList(2, 5)) {
+            awaitState(pid, tid, 'D'); // it waits for its child
         }
         Callchain chain = new Callchain();
         try (LiveProcess live = LiveProcess.copy(pid, LiveProcess.DEFAULT_STACK)) {
