@@ -260,6 +260,11 @@ public final class PerfFile implements AutoCloseable {
         return new SampleCursor(bytes.words(), end, table);
     }
 
+    /** A cursor for mappings, on none yet. */
+    public MappingCursor mappings() {
+        return new MappingCursor(bytes, table);
+    }
+
     /**
      * Decodes the record at {@code offset}, as {@link RecordCursor#offset} reports it. A sample is not decoded this way
      * ({@link #samples}).

@@ -1,5 +1,6 @@
 package org.backstitch.recording;
 
+import org.backstitch.perf.MappingCursor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +15,16 @@ import org.jspecify.annotations.Nullable;
  */
 record MappedRange(long address, long length, long fileOffset, boolean executable, String path, String buildId) {
     private static final long HASH_FACTOR = 0x9e37_79b9_7f4a_7c15L; // 2 to the 64th by the golden ratio
+
+    static MappedRange of(MappingCursor mapping) {
+        return new MappedRange(
+                mapping.address(),
+                mapping.length(),
+                mapping.fileOffset(),
+                mapping.isExecutable(),
+                mapping.fileName(),
+                mapping.buildId());
+    }
 
     // Written out: to link the methods that a record has by itself takes milliseconds in a virtual machine that has
     // just started.
@@ -34,10 +45,5 @@ record MappedRange(long address, long length, long fileOffset, boolean executabl
         // Multiplied, for the low bits of pages' addresses are all alike; of ranges that grow only the length differs.
         long number = (address * HASH_FACTOR + fileOffset) * HASH_FACTOR + length;
         return 31 * path.hashCode() + Long.hashCode(number * HASH_FACTOR);
-    }
-
-    /** Whether there is nothing in it: an end behind the last address is taken to be that address. */
-    boolean isEmpty() {
-        return length == 0 || address == -1;
     }
 }

@@ -3,6 +3,8 @@ package org.backstitch.recording;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.backstitch.perf.MappingCursor;
+import org.backstitch.perf.PerfFile;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Mapping;
 import org.jspecify.annotations.Nullable;
@@ -10,38 +12,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a process had mapped, at any moment of the recording.
  *
- * <p>A list of changes in the order in which they happened; the address space of a moment is made when a sample asks for it, from the
- * one made last if that is not later. Changes are added by one thread; after that, any number may ask.
+ * <p>Of each change only its time and the place of its record are kept: records of mappings are read when a sample asks for the address
+ * space of a moment, which is made from the one made last if that is not later. Changes are added by one thread; after that, any number
+ * may ask.
  */
 final class ProcessHistory {
-    /** One thing that happened to the address space. */
-    private sealed interface Change {
-        /** A mapping, looked for when it is first asked for. */
-        final class Map implements Change {
-            final MappedRange range;
-            private @Nullable Mapping found;
-            private int generation;
-
-            Map(MappedRange range) {
-                this.range = range;
-            }
-
-            Mapping mapping(ModuleFinder modules) {
-                Mapping known = found;
-                if (known == null || generation != modules.generation()) {
-                    known = modules.mapping(range);
-                    found = known;
-                    generation = modules.generation();
-                }
-                return known;
-            }
-        }
-
-        /** Nothing counts that was before it. */
-        sealed interface Beginning extends Change {
-            /** What is mapped right after it. */
-            AddressSpace space();
-        }
+    /** A change before which nothing counts; all others are mappings. */
+    private sealed interface Beginning {
+        /** What is mapped right after it. */
+        AddressSpace space();
 
         /** A new program: all is gone. */
         record Exec() implements Beginning {
@@ -71,46 +50,67 @@ final class ProcessHistory {
     /** How many copies of copies are followed back to the first process. */
     private static final int DEEPEST = 64;
 
+    private static final int NONE = -1;
+
+    private final PerfFile file;
     private final ModuleFinder modules;
-    private final List<Change> changes = new ArrayList<>();
+
+    /** Of each change. */
     private long[] times = new long[8];
+
     private long[] offsets = new long[8];
+    private int size;
+
+    /** The changes that are beginnings, and which these are. */
+    private final List<Beginning> beginnings = new ArrayList<>();
+
+    private int[] beginningVersions = new int[2];
+
+    /** Written by several threads without a lock: what one of them misses it makes itself. */
     private final @Nullable Snapshot[] snapshots = new @Nullable Snapshot[SNAPSHOTS];
+
     private int oldest;
     private int depth;
 
-    ProcessHistory(ModuleFinder modules) {
+    ProcessHistory(PerfFile file, ModuleFinder modules) {
+        this.file = file;
         this.modules = modules;
     }
 
-    void map(long time, long offset, MappedRange range) {
-        add(time, offset, new Change.Map(range));
-    }
-
-    void exec(long time, long offset) {
-        add(time, offset, new Change.Exec());
-    }
-
-    void copy(long time, long offset, ProcessHistory parent) {
-        int version = parent.changes.size();
-        depth = parent.depth + 1;
-        if (depth > DEEPEST) {
-            depth = 0;
-            add(time, offset, new Change.Fixed(parent.version(version)));
-        } else {
-            add(time, offset, new Change.Copy(parent, version));
-        }
-    }
-
-    private void add(long time, long offset, Change change) {
-        int size = changes.size();
+    /** Something is mapped, as the record at {@code offset} tells, which is whole. */
+    void map(long time, long offset) {
         if (size == times.length) {
             times = Arrays.copyOf(times, size * 2);
             offsets = Arrays.copyOf(offsets, size * 2);
         }
         times[size] = time;
         offsets[size] = offset;
-        changes.add(change);
+        size++;
+    }
+
+    void exec(long time, long offset) {
+        begin(time, offset, new Beginning.Exec());
+    }
+
+    void copy(long time, long offset, ProcessHistory parent) {
+        int version = parent.size;
+        depth = parent.depth + 1;
+        if (depth > DEEPEST) {
+            depth = 0;
+            begin(time, offset, new Beginning.Fixed(parent.version(version)));
+        } else {
+            begin(time, offset, new Beginning.Copy(parent, version));
+        }
+    }
+
+    private void begin(long time, long offset, Beginning beginning) {
+        int known = beginnings.size();
+        if (known == beginningVersions.length) {
+            beginningVersions = Arrays.copyOf(beginningVersions, known * 2);
+        }
+        beginningVersions[known] = size;
+        beginnings.add(beginning);
+        map(time, offset);
     }
 
     /** The address space as it was for a record: after all that happened before its time, or at its time and before it in the file. */
@@ -121,7 +121,7 @@ final class ProcessHistory {
     /** How many changes happened before a record. */
     int versionAt(long time, long offset) {
         int low = 0;
-        int high = changes.size();
+        int high = size;
         while (low < high) {
             int middle = (low + high) >>> 1;
             int order = Long.compareUnsigned(times[middle], time);
@@ -146,33 +146,21 @@ final class ProcessHistory {
 
     /** What a process was doing with its program when a record was written. */
     Program program(long time, long offset) {
-        boolean complete = false;
-        for (int i = versionAt(time, offset) - 1; i >= 0; i--) {
-            Change change = changes.get(i);
-            if (change instanceof Change.Map map) {
-                complete |= map.range.path().equals(ModuleFinder.VDSO);
-            } else if (change instanceof Change.Exec) {
-                return complete ? Program.REPLACED : Program.BEING_REPLACED;
-            } else {
-                return Program.FIRST;
+        int version = versionAt(time, offset);
+        int begun = lastBeginning(version);
+        if (begun == NONE || !(beginnings.get(begun) instanceof Beginning.Exec)) {
+            return Program.FIRST;
+        }
+        MappingCursor mapping = file.mappings();
+        for (int i = version - 1; i > beginningVersions[begun]; i--) {
+            if (mapping.moveTo(offsets[i]) && mapping.fileName().equals(ModuleFinder.VDSO)) {
+                return Program.REPLACED;
             }
         }
-        return Program.FIRST;
+        return Program.BEING_REPLACED;
     }
 
     private AddressSpace version(int version) {
-        for (Snapshot snapshot : snapshots) {
-            if (snapshot != null && snapshot.version == version) {
-                return snapshot.space; // what a snapshot says does not change, whoever made it
-            }
-        }
-        // One lock for all histories: a history may ask its parent's.
-        synchronized (modules) {
-            return versionLocked(version);
-        }
-    }
-
-    private AddressSpace versionLocked(int version) {
         Snapshot best = null;
         for (Snapshot snapshot : snapshots) {
             if (snapshot != null && snapshot.version <= version && (best == null || snapshot.version > best.version)) {
@@ -182,35 +170,34 @@ final class ProcessHistory {
         if (best != null && best.version == version) {
             return best.space;
         }
-        AddressSpace space = best == null ? AddressSpace.EMPTY : best.space;
-        int from = best == null ? 0 : best.version;
-        int beginning = beginning(version);
-        if (beginning >= from) {
-            from = beginning;
-            space = AddressSpace.EMPTY;
-        }
-        List<Mapping> mapped = new ArrayList<>();
-        for (Change change : changes.subList(from, version)) {
-            if (change instanceof Change.Map map) {
-                mapped.add(map.mapping(modules));
-            } else if (change instanceof Change.Beginning first) {
-                mapped.clear();
-                space = first.space();
-            }
-        }
-        space = space.with(mapped);
-        snapshots[oldest] = new Snapshot(version, space);
-        oldest = (oldest + 1) % SNAPSHOTS;
-        return space;
+        Snapshot made = new Snapshot(version, make(version, best));
+        int place = oldest;
+        snapshots[place] = made;
+        oldest = (place + 1) % SNAPSHOTS;
+        return made.space;
     }
 
-    /** The place of the change before {@code version} from which on nothing counts that was before it; 0 if there is none. */
-    private int beginning(int version) {
-        for (int i = version - 1; i > 0; i--) {
-            if (!(changes.get(i) instanceof Change.Map)) {
-                return i;
+    private AddressSpace make(int version, @Nullable Snapshot earlier) {
+        AddressSpace space = earlier == null ? AddressSpace.EMPTY : earlier.space;
+        int from = earlier == null ? 0 : earlier.version;
+        int begun = lastBeginning(version);
+        if (begun != NONE && beginningVersions[begun] >= from) {
+            space = beginnings.get(begun).space();
+            from = beginningVersions[begun] + 1;
+        }
+        List<Mapping> mapped = new ArrayList<>(version - from);
+        MappingCursor mapping = file.mappings();
+        for (int i = from; i < version; i++) {
+            if (mapping.moveTo(offsets[i])) {
+                mapped.add(modules.mapping(MappedRange.of(mapping)));
             }
         }
-        return 0;
+        return space.with(mapped);
+    }
+
+    /** Which beginning is the last of the first {@code version} changes. */
+    private int lastBeginning(int version) {
+        int last = Arrays.binarySearch(beginningVersions, 0, beginnings.size(), version);
+        return last < 0 ? -last - 2 : last - 1;
     }
 }

@@ -1,24 +1,16 @@
 package org.backstitch.recording;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.Iterator;
-import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.bytes.Words;
 import org.backstitch.perf.PerfFile;
-import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.RecordType;
 import org.backstitch.perf.SampleCursor;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.deferred.DeferredIndex;
 import org.backstitch.unwind.deferred.JoinPolicy;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What the first pass over a recording learns: what happened to its processes, where its late callchains are, and how far its samples
@@ -35,9 +27,6 @@ final class RecordingIndex {
     /** How many bytes the kernel maps at once when one of them is touched: {@code fault_around_bytes} in mm/memory.c, unless changed. */
     private static final int MAPPED_TOGETHER = 1 << 16;
 
-    /** How many records that are no samples are decoded at once. */
-    private static final int DECODED_TOGETHER = 512;
-
     private final PerfFile file;
     private final SystemHistory history;
     private final DeferredIndex deferred;
@@ -49,63 +38,20 @@ final class RecordingIndex {
     /**
      * Passes over a recording.
      *
-     * @param threads how many may decode records that are no samples
-     * @throws IOException if the calling thread is interrupted
+     * @param threads how many may be used
      */
-    RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join, int threads) throws IOException {
+    RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join, int threads) {
         this.file = file;
         timed = isTimed(file);
         Timeline sideBand = threads > 1 ? scanWithHelp() : scan();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
         history = new SystemHistory(file, modules, join, timed, new Collector(late));
-        apply(sideBand, threads);
+        for (int i = 0; i < sideBand.size(); i++) {
+            history.apply(sideBand.offset(i), sideBand.time(i));
+        }
         history.complete();
         deferred = late.build(timed, join);
-    }
-
-    /** Records that were decoded; null in place of a damaged one, of which the next of {@code damage} tells. */
-    private record Decoded(int from, List<@Nullable PerfRecord> records, List<MalformedInputException> damage) {}
-
-    /** Applies records in their order; other threads decode them ahead. */
-    private void apply(Timeline sideBand, int threads) throws IOException {
-        BatchRunner.Worker<Integer, Decoded> decoder = from -> decode(sideBand, from);
-        int[] next = {0};
-        BatchRunner.Source<Integer> source = _ -> {
-            int from = next[0];
-            next[0] += DECODED_TOGETHER;
-            return from < sideBand.size() ? from : null;
-        };
-        int workers = Math.clamp(sideBand.size() / DECODED_TOGETHER, 1, threads);
-        new BatchRunner<>(source, _ -> DECODED_TOGETHER, (Decoded decoded) -> apply(sideBand, decoded), _ -> {})
-                .run(Collections.nCopies(workers, decoder));
-    }
-
-    private Decoded decode(Timeline sideBand, int from) {
-        int end = Math.min(from + DECODED_TOGETHER, sideBand.size());
-        Decoded decoded = new Decoded(from, new ArrayList<>(end - from), new ArrayList<>());
-        for (int i = from; i < end; i++) {
-            PerfRecord record = null;
-            try {
-                record = history.decode(sideBand.offset(i));
-            } catch (MalformedInputException e) {
-                decoded.damage.add(e);
-            }
-            decoded.records.add(record);
-        }
-        return decoded;
-    }
-
-    private void apply(Timeline sideBand, Decoded decoded) {
-        Iterator<MalformedInputException> damage = decoded.damage.iterator();
-        for (int i = 0; i < decoded.records.size(); i++) {
-            PerfRecord record = decoded.records.get(i);
-            if (record == null) {
-                history.leaveOut(damage.next());
-            } else {
-                history.apply(record, sideBand.time(decoded.from + i));
-            }
-        }
     }
 
     /** Whether all events record times. */

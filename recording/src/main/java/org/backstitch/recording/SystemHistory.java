@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.MappingCursor;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
@@ -21,7 +22,6 @@ import org.backstitch.unwind.deferred.JoinPolicy;
  * later does not change an answer. The lock is for streams, in which samples are resolved while later records are applied.
  */
 final class SystemHistory {
-    private static final int PROT_EXEC = 4;
     private static final int KERNEL_PID = -1;
 
     /** What matters to those who join late callchains; called as the records are applied. */
@@ -48,6 +48,7 @@ final class SystemHistory {
     private final JoinEvents events;
     private final boolean timed;
     private final Map<Long, Integer> eventsById;
+    private final MappingCursor mapping;
     private final Map<Integer, ProcessHistory> processes = new HashMap<>();
     private final Map<Integer, ThreadHistory> threads = new HashMap<>();
     private final KernelMap kernel = new KernelMap();
@@ -57,6 +58,7 @@ final class SystemHistory {
     /** A history in which nothing has happened; {@code timed} says whether the recording's times count, or its offsets. */
     SystemHistory(PerfFile file, ModuleFinder modules, JoinPolicy join, boolean timed, JoinEvents events) {
         this.file = file;
+        this.mapping = file.mappings();
         this.modules = modules;
         this.join = join;
         this.timed = timed;
@@ -92,45 +94,30 @@ final class SystemHistory {
     }
 
     /** Applies the record at an offset; a damaged one is counted and left out. */
-    void apply(long offset, long time) {
+    synchronized void apply(long offset, long time) {
         try {
-            apply(decode(offset), time);
+            int type = file.bytes().i32(offset);
+            boolean isMapping = type == RecordType.MMAP || type == RecordType.MMAP2;
+            if (isMapping && mapping.moveTo(offset)) {
+                map(time, offset);
+            } else {
+                apply(decode(offset, type), time);
+            }
         } catch (MalformedInputException e) {
-            leaveOut(e);
+            file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
         }
     }
 
-    /**
-     * What {@link #apply(PerfRecord, long)} takes, of the record at an offset: for any number of threads.
-     *
-     * @throws MalformedInputException if the record is damaged: {@link #leaveOut} is to be told
-     */
-    PerfRecord decode(long offset) {
-        boolean isRfc2017 = join == JoinPolicy.RFC2017 && file.bytes().i32(offset) == RecordType.KSYMBOL;
+    private PerfRecord decode(long offset, int type) {
+        boolean isRfc2017 = join == JoinPolicy.RFC2017 && type == RecordType.KSYMBOL;
         return isRfc2017 ? file.rfc2017Callchain(offset) : file.record(offset);
     }
 
-    /** Counts a damaged record in whose place nothing is applied. */
-    void leaveOut(MalformedInputException damage) {
-        file.anomalies().add(Anomalies.Kind.BAD_RECORD, damage.offset(), damage.reason());
-    }
-
-    /** Applies a record that was decoded. */
-    synchronized void apply(PerfRecord record, long time) {
+    private void apply(PerfRecord record, long time) {
         long offset = record.header().offset();
         // A chain of questions: to link a switch over types takes milliseconds in a virtual machine that has just
         // started.
-        if (record instanceof PerfRecord.Mmap map) {
-            MappedRange range =
-                    new MappedRange(map.address(), map.length(), map.fileOffset(), !map.isData(), map.fileName(), "");
-            map(map.pid(), record.header().cpuMode(), time, offset, range);
-        } else if (record instanceof PerfRecord.Mmap2 map) {
-            boolean executable = (map.protection() & PROT_EXEC) != 0 || map.protection() == 0 && !map.isData();
-            String buildId = map.file() instanceof PerfRecord.MappedFile.BuildId(String hex) ? hex : "";
-            MappedRange range =
-                    new MappedRange(map.address(), map.length(), map.fileOffset(), executable, map.fileName(), buildId);
-            map(map.pid(), record.header().cpuMode(), time, offset, range);
-        } else if (record instanceof PerfRecord.Comm comm) {
+        if (record instanceof PerfRecord.Comm comm) {
             thread(comm.tid()).name(time, offset, comm.comm());
             if (comm.isExec()) {
                 process(comm.pid()).exec(time, offset);
@@ -160,18 +147,21 @@ final class SystemHistory {
         // Of the others, unwinding and naming need nothing.
     }
 
-    private void map(int pid, int cpuMode, long time, long offset, MappedRange range) {
-        if (range.isEmpty()) {
+    /** Applies the mapping that the cursor is at. */
+    private void map(long time, long offset) {
+        if (mapping.length() == 0 || mapping.address() == -1) {
+            return; // An end behind the last address is taken to be that address.
+        }
+        int pid = mapping.pid();
+        if (pid != KERNEL_PID && mapping.cpuMode() != RecordMisc.CPU_MODE_KERNEL) {
+            process(pid).map(time, offset);
             return;
         }
-        if (pid == KERNEL_PID || cpuMode == RecordMisc.CPU_MODE_KERNEL) {
-            if (range.path().startsWith(KernelMap.KERNEL)) {
-                kernel.kernel(range, range.path().substring(KernelMap.KERNEL.length()));
-            } else {
-                kernel.module(range);
-            }
+        MappedRange range = MappedRange.of(mapping);
+        if (range.path().startsWith(KernelMap.KERNEL)) {
+            kernel.kernel(range, range.path().substring(KernelMap.KERNEL.length()));
         } else {
-            process(pid).map(time, offset, range);
+            kernel.module(range);
         }
     }
 
@@ -192,7 +182,7 @@ final class SystemHistory {
     }
 
     private ProcessHistory process(int pid) {
-        return processes.computeIfAbsent(pid, _ -> new ProcessHistory(modules));
+        return processes.computeIfAbsent(pid, _ -> new ProcessHistory(file, modules));
     }
 
     private ThreadHistory thread(int tid) {

@@ -9,6 +9,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -50,8 +52,8 @@ final class CxxDemangler {
     /** All memory, to read what a pointer points to. */
     private final MemorySegment everything = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
-    /** For short names, one at a time; a name in UTF-8 has at most three bytes a character. */
-    private final MemorySegment scratch = Arena.global().allocate(room(SHORT_NAME));
+    /** Memory for short names that no call is using now: as much as there were ever calls at the same time. */
+    private final Queue<MemorySegment> unused = new ConcurrentLinkedQueue<>();
 
     private CxxDemangler(MethodHandle call, MemorySegment demangle, MemorySegment lengthOf, MemorySegment free) {
         this.call = call;
@@ -60,6 +62,7 @@ final class CxxDemangler {
         this.free = free;
     }
 
+    /** Room for a status and a name, which in UTF-8 has at most three bytes a character. */
     private static long room(int characters) {
         return Integer.BYTES + 3L * characters + 1;
     }
@@ -90,8 +93,12 @@ final class CxxDemangler {
             return Optional.empty();
         }
         if (name.length() <= SHORT_NAME) {
-            synchronized (scratch) {
-                return call(name, scratch);
+            MemorySegment idle = unused.poll();
+            MemorySegment memory = idle == null ? Arena.global().allocate(room(SHORT_NAME)) : idle;
+            try {
+                return call(name, memory);
+            } finally {
+                unused.add(memory);
             }
         }
         AtomicReference<Optional<String>> result = new AtomicReference<>(Optional.empty());

@@ -43,7 +43,6 @@ public final class CfiUnwindInfo implements UnwindInfo {
     private final MetRows metRows = new MetRows();
     private final AtomicReference<@Nullable EntryCompiler> idle = new AtomicReference<>();
     private volatile @Nullable UnwindTable compiled;
-    private volatile boolean compilable = true;
 
     private CfiUnwindInfo(FdeFinder finder) {
         this.finder = finder;
@@ -86,11 +85,12 @@ public final class CfiUnwindInfo implements UnwindInfo {
         if (met != MetRows.NONE) {
             return met;
         }
-        if (compilable && lookupsLeft.getAndDecrement() <= 0) {
+        // One look-up compiles the table; those of other threads go on without it meanwhile.
+        if (lookupsLeft.getAndDecrement() == 0) {
             try {
                 return compile().find(vaddr);
             } catch (MalformedInputException e) {
-                compilable = false; // entries too far apart for a table: one by one they can still be used
+                // Entries too far apart for a table: one by one they can still be used.
             }
         }
         FrameDescriptionEntry linked = finder.findLinked(vaddr, place);
