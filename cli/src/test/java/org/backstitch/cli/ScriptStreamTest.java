@@ -7,6 +7,8 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -122,6 +124,37 @@ class ScriptStreamTest {
                 }
             }
         }
+    }
+
+    /** Whether late callchains are merged or not, one whose count cannot be right is counted and left out, and all else comes out. */
+    @Test
+    void aDamagedLateCallchainIsLeftOut() throws IOException {
+        Path file = directory.resolve("damaged");
+        String files = directory.resolve("fs").toString();
+        SimulateCommand simulate = new SimulateCommand();
+        simulate.run(
+                simulate.syntax()
+                        .parse("--scenario", "tour", "--protocol", "mainline", "-o", file.toString(), "--symfs", files),
+                Session.of(new ByteArrayOutputStream(), new ByteArrayOutputStream()));
+        String[] options = {"--format=json", "--symfs=" + files, "--no-merge-callchains"};
+        int whole = (int) Pipes.script(file, options).out().lines().count();
+        byte[] bytes = Files.readAllBytes(file);
+        try (PerfFile recording = PerfFile.open(file)) {
+            RecordCursor records = recording.records();
+            do {
+                assertTrue(records.next());
+            } while (records.type() != RecordType.CALLCHAIN_DEFERRED);
+            int count = (int) records.offset() + 16;
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(count, 1L << 40);
+        }
+        Files.write(file, bytes);
+        Pipes.Said said = Pipes.script(file, options);
+        assertEquals(whole - 1, said.out().lines().count());
+        assertTrue(said.summary().contains("bad record: 1"), said.summary());
+        Pipes.Said piped =
+                Pipes.script(new ByteArrayInputStream(Pipes.piped(file)), new ByteArrayOutputStream(), options);
+        assertEquals(said.out(), piped.out());
+        assertTrue(piped.summary().contains("bad record: 1"), piped.summary());
     }
 
     private static String withoutReasons(String json) {

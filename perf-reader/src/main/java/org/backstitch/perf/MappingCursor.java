@@ -48,10 +48,10 @@ public final class MappingCursor {
      * Moves to the mapping whose record starts at {@code recordOffset}.
      *
      * @param recordOffset of an MMAP or MMAP2, as {@link RecordCursor#offset} reports it
-     * @return whether its fields fit it; if not, {@link PerfFile#record} says what is wrong, and nothing may be asked
+     * @throws org.backstitch.bytes.MalformedInputException if it is too short for what it should hold, or holds no build id where it says so
      * @throws IllegalArgumentException if it is another record
      */
-    public boolean moveTo(long recordOffset) {
+    public void moveTo(long recordOffset) {
         long header = words.i64(recordOffset);
         int type = (int) header;
         int size = (int) (header >>> 48);
@@ -64,7 +64,13 @@ public final class MappingCursor {
         isMmap2 = type == RecordType.MMAP2;
         nameOffset = recordOffset + (isMmap2 ? MMAP2_NAME : MMAP_NAME);
         bodyEnd = recordOffset + size - (layout == null ? 0 : layout.sampleIdSize);
-        return nameOffset <= bodyEnd && (!tellsBuildId() || words.u8(offset + BUILD_ID_SIZE) <= LONGEST_BUILD_ID);
+        if (nameOffset > bodyEnd) {
+            throw bytes.malformed(recordOffset, "a " + RecordType.name(type) + " record of " + size + " bytes");
+        }
+        if (tellsBuildId() && words.u8(offset + BUILD_ID_SIZE) > LONGEST_BUILD_ID) {
+            int claimed = words.u8(offset + BUILD_ID_SIZE);
+            throw bytes.malformed(offset + BUILD_ID_SIZE, "a build id of " + claimed + " bytes");
+        }
     }
 
     private boolean tellsBuildId() {

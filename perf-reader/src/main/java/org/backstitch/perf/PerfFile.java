@@ -265,6 +265,11 @@ public final class PerfFile implements AutoCloseable {
         return new MappingCursor(bytes, table);
     }
 
+    /** A cursor for user callchains that came late, on none yet. */
+    public LateCallchainCursor lateCallchains() {
+        return new LateCallchainCursor(bytes, table);
+    }
+
     /**
      * Decodes the record at {@code offset}, as {@link RecordCursor#offset} reports it. A sample is not decoded this way
      * ({@link #samples}).

@@ -153,7 +153,8 @@ final class ProcessHistory {
         }
         MappingCursor mapping = file.mappings();
         for (int i = version - 1; i > beginningVersions[begun]; i--) {
-            if (mapping.moveTo(offsets[i]) && mapping.fileName().equals(ModuleFinder.VDSO)) {
+            mapping.moveTo(offsets[i]);
+            if (mapping.fileName().equals(ModuleFinder.VDSO)) {
                 return Program.REPLACED;
             }
         }
@@ -188,9 +189,8 @@ final class ProcessHistory {
         List<Mapping> mapped = new ArrayList<>(version - from);
         MappingCursor mapping = file.mappings();
         for (int i = from; i < version; i++) {
-            if (mapping.moveTo(offsets[i])) {
-                mapped.add(modules.mapping(MappedRange.of(mapping)));
-            }
+            mapping.moveTo(offsets[i]);
+            mapped.add(modules.mapping(MappedRange.of(mapping)));
         }
         return space.with(mapped);
     }

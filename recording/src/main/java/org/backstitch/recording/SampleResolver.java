@@ -5,15 +5,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
+import org.backstitch.perf.LateCallchainCursor;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFile;
-import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.PerfRegisters;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.SampleCursor;
+import org.backstitch.perf.SampleId;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.Callchain;
@@ -23,7 +25,6 @@ import org.backstitch.unwind.Mapping;
 import org.backstitch.unwind.StopReason;
 import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.deferred.DeferredIndex;
-import org.backstitch.unwind.deferred.JoinPolicy;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
 import org.backstitch.unwind.machine.X86_64;
@@ -53,6 +54,7 @@ final class SampleResolver {
     // What is written for each sample: see beginBatch.
     private SampleCursor sample;
     private RecordCursor records;
+    private LateCallchainCursor lateCallchain;
     private Registers registers = new Registers();
     private StackDump stack = new StackDump();
     private Callchain chain = new Callchain();
@@ -92,6 +94,7 @@ final class SampleResolver {
         this.sample = file.samples();
         this.unwinder = history.newUnwinder();
         this.records = file.records(new Anomalies());
+        this.lateCallchain = file.lateCallchains();
         this.namer = namer;
         this.separateParts = separateParts;
         this.request = new LateRequest(file, options);
@@ -109,6 +112,7 @@ final class SampleResolver {
     void beginBatch() {
         sample = file.samples();
         records = file.records(new Anomalies());
+        lateCallchain = file.lateCallchains();
         registers = new Registers();
         stack = new StackDump();
         chain = new Callchain();
@@ -282,17 +286,17 @@ final class SampleResolver {
         if (found < 0) {
             return;
         }
-        PerfRecord record = options.join() == JoinPolicy.RFC2017 ? file.rfc2017Callchain(found) : file.record(found);
-        if (record instanceof PerfRecord.CallchainDeferred chain) {
-            addLate(space, chain);
-        }
+        lateCallchain.moveTo(found);
+        addLate(space);
     }
 
-    private void addLate(AddressSpace space, PerfRecord.CallchainDeferred chain) {
+    /** Adds the addresses of the late callchain that the cursor is at. */
+    private void addLate(AddressSpace space) {
         result.userStop = StopReason.RECORDED;
         result.enter(CallchainContext.USER);
         boolean first = true;
-        for (long ip : chain.addresses()) {
+        for (int i = 0; i < lateCallchain.size(); i++) {
+            long ip = lateCallchain.address(i);
             if (CallchainContext.isMarker(ip)) {
                 first = true;
                 continue;
@@ -413,21 +417,24 @@ final class SampleResolver {
     }
 
     private @Nullable ResolvedSample resolveLateRecord(long offset) {
-        if (!(file.record(offset) instanceof PerfRecord.CallchainDeferred chain)) {
-            return null;
+        try {
+            lateCallchain.moveTo(offset);
+        } catch (MalformedInputException e) {
+            return null; // The history has counted it.
         }
         result.lateRecord = true;
-        result.cookie = chain.cookie();
-        result.pid = chain.sampleId().pid();
-        result.tid = chain.sampleId().tid();
-        result.time = chain.sampleId().time();
-        result.cpu = chain.sampleId().cpu();
+        result.cookie = lateCallchain.cookie();
+        SampleId id = file.record(offset).sampleId();
+        result.pid = id.pid();
+        result.tid = id.tid();
+        result.time = id.time();
+        result.cpu = id.cpu();
         result.event = ResolvedSample.UNKNOWN;
         result.eventName = "";
         result.period = ResolvedSample.UNKNOWN;
         long when = history.isTimed() ? result.time : offset;
         result.comm = history.comm((int) result.tid, when, offset);
-        addLate(history.space((int) result.pid, when, offset), chain);
+        addLate(history.space((int) result.pid, when, offset));
         return result;
     }
 }

@@ -4,13 +4,13 @@ import java.util.HashMap;
 import java.util.Map;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
+import org.backstitch.perf.LateCallchainCursor;
 import org.backstitch.perf.MappingCursor;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.PerfRecord;
 import org.backstitch.perf.RecordMisc;
 import org.backstitch.perf.RecordType;
-import org.backstitch.perf.SampleId;
 import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.UserUnwinder;
 import org.backstitch.unwind.deferred.JoinPolicy;
@@ -49,6 +49,7 @@ final class SystemHistory {
     private final boolean timed;
     private final Map<Long, Integer> eventsById;
     private final MappingCursor mapping;
+    private final LateCallchainCursor late;
     private final Map<Integer, ProcessHistory> processes = new HashMap<>();
     private final Map<Integer, ThreadHistory> threads = new HashMap<>();
     private final KernelMap kernel = new KernelMap();
@@ -59,6 +60,7 @@ final class SystemHistory {
     SystemHistory(PerfFile file, ModuleFinder modules, JoinPolicy join, boolean timed, JoinEvents events) {
         this.file = file;
         this.mapping = file.mappings();
+        this.late = file.lateCallchains();
         this.modules = modules;
         this.join = join;
         this.timed = timed;
@@ -95,22 +97,19 @@ final class SystemHistory {
 
     /** Applies the record at an offset; a damaged one is counted and left out. */
     synchronized void apply(long offset, long time) {
+        int type = file.bytes().i32(offset);
         try {
-            int type = file.bytes().i32(offset);
-            boolean isMapping = type == RecordType.MMAP || type == RecordType.MMAP2;
-            if (isMapping && mapping.moveTo(offset)) {
-                map(time, offset);
+            if (type == RecordType.MMAP || type == RecordType.MMAP2) {
+                applyMapping(time, offset);
+            } else if (type == RecordType.CALLCHAIN_DEFERRED
+                    || type == RecordType.KSYMBOL && join == JoinPolicy.RFC2017) {
+                applyLateCallchain(type, time, offset);
             } else {
-                apply(decode(offset, type), time);
+                apply(file.record(offset), time);
             }
         } catch (MalformedInputException e) {
             file.anomalies().add(Anomalies.Kind.BAD_RECORD, e.offset(), e.reason());
         }
-    }
-
-    private PerfRecord decode(long offset, int type) {
-        boolean isRfc2017 = join == JoinPolicy.RFC2017 && type == RecordType.KSYMBOL;
-        return isRfc2017 ? file.rfc2017Callchain(offset) : file.record(offset);
     }
 
     private void apply(PerfRecord record, long time) {
@@ -137,18 +136,12 @@ final class SystemHistory {
             events.lost(time);
         } else if (record instanceof PerfRecord.LostSamples lost) {
             lostRecords += lost.lost();
-        } else if (record instanceof PerfRecord.CallchainDeferred chain) {
-            SampleId id = chain.sampleId();
-            // Under the RFC of 2017 a late callchain is known by its task and its event.
-            boolean isRfc2017 = record.header().type() == RecordType.KSYMBOL;
-            long name = isRfc2017 ? eventsById.getOrDefault(id.id(), 0) : chain.cookie();
-            events.record(id.pid(), id.tid(), name, timed ? time : 0, offset);
         }
         // Of the others, unwinding and naming need nothing.
     }
 
-    /** Applies the mapping that the cursor is at. */
-    private void map(long time, long offset) {
+    private void applyMapping(long time, long offset) {
+        mapping.moveTo(offset);
         if (mapping.length() == 0 || mapping.address() == -1) {
             return; // An end behind the last address is taken to be that address.
         }
@@ -163,6 +156,13 @@ final class SystemHistory {
         } else {
             kernel.module(range);
         }
+    }
+
+    private void applyLateCallchain(int type, long time, long offset) {
+        late.moveTo(offset);
+        // Under the RFC of 2017 a late callchain is known by its task and its event.
+        long name = type == RecordType.KSYMBOL ? eventsById.getOrDefault(late.eventId(), 0) : late.cookie();
+        events.record(late.pid(), late.tid(), name, timed ? time : 0, offset);
     }
 
     private void fork(PerfRecord.Fork fork, long time, long offset) {
