@@ -84,7 +84,8 @@ record BenchmarkReport(
     /** What walks took in proportion to each other. */
     private static void appendProportions(StringBuilder text, List<Figure> figures) {
         text.append(
-                "\n## In proportion\n\nFrame pointers lead through all of a stack only where all code keeps them.\n\n");
+                "\n## In proportion\n\nTo frame pointers: passes in turns in one process, the median of all iterations. ");
+        text.append("They lead through all of a stack only where all code keeps them.\n\n");
         text.append("| of | to frame pointers | in cache, to frame pointers in cache | all registers, to pcs only |\n");
         text.append("| --- | ---: | ---: | ---: |\n");
         for (Figure figure : figures) {
@@ -94,9 +95,8 @@ record BenchmarkReport(
                         Locale.ROOT,
                         "| %s | %.2f | %.2f | %.2f |%n",
                         subject,
-                        figure.value() / value(figures, subject, "WalkBenchmark.framePointers"),
-                        value(figures, subject, "WalkBenchmark.warmInCache")
-                                / value(figures, subject, "WalkBenchmark.framePointersInCache"),
+                        value(figures, subject, "WalkBenchmark.besideFramePointers"),
+                        value(figures, subject, "WalkBenchmark.besideFramePointersInCache"),
                         value(figures, subject, "WalkBenchmark.warmAllRegisters") / figure.value()));
             }
         }

@@ -3,7 +3,7 @@ package org.backstitch.bench;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.Stream;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.IterationResult;
@@ -16,51 +16,80 @@ import org.openjdk.jmh.results.RunResult;
  * @param subject the recording or file, or what else it was measured with
  * @param benchmark its class and method
  * @param value in the unit
- * @param unit nanoseconds for each of what the benchmark counts, gigabytes a second, or JMH's
+ * @param unit nanoseconds for each of what the benchmark counts, gigabytes a second, or JMH's; {@link #TIMES} for a proportion
  */
 record Figure(String subject, String benchmark, double value, String unit) {
+    /** The unit of what was measured in proportion to a floor that ran in turns with it: of all iterations the median. */
+    static final String TIMES = "times";
+
+    private static final String FRAME = "ns/frame, thread time";
+
     static List<Figure> of(Collection<RunResult> results) {
         List<Figure> figures = new ArrayList<>();
         for (RunResult result : results) {
-            figures.add(of(result));
+            figures.addAll(of(result));
         }
         return figures;
     }
 
-    static Figure of(RunResult result) {
+    private static List<Figure> of(RunResult result) {
         BenchmarkParams parameters = result.getParams();
-        List<Figure> iterations = new ArrayList<>();
+        String name = parameters.getBenchmark().replaceFirst(".*\\.(\\w+\\.\\w+)$", "$1");
+        String subject = subject(parameters);
+        List<IterationResult> iterations = new ArrayList<>();
         for (BenchmarkResult fork : result.getBenchmarkResults()) {
-            for (IterationResult iteration : fork.getIterationResults()) {
-                iterations.add(of(parameters, iteration.getPrimaryResult(), iteration.getSecondaryResults()));
-            }
+            iterations.addAll(fork.getIterationResults());
         }
-        boolean isRate = iterations.getFirst().unit.equals("GB/s")
-                || iterations.getFirst().unit.startsWith("ops/");
-        return iterations.stream()
-                .reduce((one, other) -> one.value > other.value == isRate ? one : other)
+        double[] proportions =
+                iterations.stream().mapToDouble(Figure::toFloor).sorted().toArray();
+        if (Double.isNaN(proportions[0])) {
+            return List.of(best(iterations.stream().map(i -> of(parameters, subject, name, i))));
+        }
+        return List.of(
+                new Figure(subject, name, proportions[proportions.length / 2], TIMES),
+                best(iterations.stream().map(i -> new Figure(subject, name + ", rules", perFrame(i), FRAME))),
+                best(iterations.stream().map(i -> new Figure(subject, name + ", floor", floorPerFrame(i), FRAME))));
+    }
+
+    private static Figure best(Stream<Figure> iterations) {
+        return iterations
+                .reduce((one, other) -> one.value > other.value == one.isRate() ? one : other)
                 .orElseThrow();
     }
 
-    @SuppressWarnings("rawtypes") // as JMH has them
-    private static Figure of(BenchmarkParams parameters, Result<?> primary, Map<String, Result> counters) {
-        String name = parameters.getBenchmark().replaceFirst(".*\\.(\\w+\\.\\w+)$", "$1");
-        String subject = subject(parameters);
+    private boolean isRate() {
+        return unit.equals("GB/s") || unit.startsWith("ops/");
+    }
+
+    private static double perFrame(IterationResult iteration) {
+        return counted(iteration, "cpu") / counted(iteration, "frames");
+    }
+
+    private static double floorPerFrame(IterationResult iteration) {
+        return counted(iteration, "floorCpu") / counted(iteration, "floorFrames");
+    }
+
+    /** What an iteration took in proportion to its floor; not a number if it has none. */
+    private static double toFloor(IterationResult iteration) {
+        return perFrame(iteration) / floorPerFrame(iteration);
+    }
+
+    private static Figure of(BenchmarkParams parameters, String subject, String name, IterationResult iteration) {
         double nanoseconds = parameters.getTimeUnit().toNanos(1); // what counters are for
-        double cpu = counted(counters, "cpu");
-        if (cpu > 0) {
-            return new Figure(subject, name, cpu / counted(counters, "frames"), "ns/frame, thread time");
+        if (counted(iteration, "cpu") > 0) {
+            return new Figure(subject, name, perFrame(iteration), FRAME);
         }
         for (String counter : List.of("frame", "row", "lookup")) {
-            double count = counted(counters, counter + "s");
+            double count = counted(iteration, counter + "s");
             if (count > 0) {
                 return new Figure(subject, name, nanoseconds / count, "ns/" + counter);
             }
         }
-        double bytes = counted(counters, "bytes");
+        double bytes = counted(iteration, "bytes");
         if (bytes > 0) {
             return new Figure(subject, name, bytes / nanoseconds, "GB/s");
         }
+        Result<?> primary = iteration.getPrimaryResult();
         return new Figure(subject, name, primary.getScore(), primary.getScoreUnit());
     }
 
@@ -79,9 +108,9 @@ record Figure(String subject, String benchmark, double value, String unit) {
         return subject.toString();
     }
 
-    @SuppressWarnings("rawtypes")
-    private static double counted(Map<String, Result> counters, String name) {
-        Result counter = counters.get(name);
+    @SuppressWarnings("rawtypes") // as JMH has them
+    private static double counted(IterationResult iteration, String name) {
+        Result counter = iteration.getSecondaryResults().get(name);
         return counter == null ? 0 : counter.getScore();
     }
 }

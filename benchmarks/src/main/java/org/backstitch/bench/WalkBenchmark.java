@@ -61,6 +61,25 @@ public class WalkBenchmark {
         }
     }
 
+    /** The same of the walk along frame pointers. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Floor {
+        public long floorFrames;
+        public long floorCpu;
+
+        @Setup(Level.Iteration)
+        public void reset() {
+            floorFrames = 0;
+            floorCpu = 0;
+        }
+
+        private void end(long began, long ended, long followed) {
+            floorCpu += ended - began;
+            floorFrames += followed;
+        }
+    }
+
     /** A bundled recording, or the path of any other: {@link BenchmarkRecording#of}. */
     @Param({"deep", "signals"})
     String recording = "deep";
@@ -133,22 +152,34 @@ public class WalkBenchmark {
         return walked;
     }
 
-    /** A walk along frame pointers, right or not: what the same loads cost without any rules. */
+    /**
+     * The floor: a walk along frame pointers, right or not, which is what the same loads cost without any rules. Each pass over the stacks
+     * follows one by rules, so that both find the memory in the same state: how fast that is differs from process to process.
+     */
     @Benchmark
-    public long framePointers(Frames counter) {
-        return followFramePointers(counter, stacks().size());
+    public long besideFramePointers(Frames counter, Floor floor) {
+        return alternate(counter, floor, stacks().size(), 1);
     }
 
-    /** The same over the first hundred stacks. */
+    /** The same over the first hundred stacks: a hundred passes of each, one after the other. */
     @Benchmark
-    public long framePointersInCache(Frames counter) {
-        return followFramePointers(counter, Math.min(100, stacks().size()));
+    public long besideFramePointersInCache(Frames counter, Floor floor) {
+        return alternate(counter, floor, Math.min(100, stacks().size()), 100);
     }
 
-    private long followFramePointers(Frames counter, int count) {
+    private long alternate(Frames counter, Floor floor, int count, int passes) {
+        long walked = 0;
         long began = counter.begin();
-        long walked = stacks().walkFramePointers(pcs, count);
+        for (int pass = 0; pass < passes; pass++) {
+            walked += stacks().walkAll(unwinder, chain, count);
+        }
         counter.end(began, walked);
-        return walked;
+        long followed = 0;
+        began = counter.begin();
+        for (int pass = 0; pass < passes; pass++) {
+            followed += stacks().walkFramePointers(pcs, count);
+        }
+        floor.end(began, counter.begin(), followed);
+        return walked + followed;
     }
 }
