@@ -138,7 +138,6 @@ final class RecordingArguments {
         try (Progress progress = session.progress("unwinding", recording.sampleCount(), "samples", 1)) {
             recording.process(sums::worker, _ -> {}, progress::reached);
         }
-        sums.addUp();
         return sums;
     }
 

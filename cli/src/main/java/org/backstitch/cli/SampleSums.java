@@ -1,8 +1,6 @@
 package org.backstitch.cli;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import org.backstitch.cli.flame.FrameTable;
 import org.backstitch.cli.flame.StackFrame;
 import org.backstitch.cli.flame.StackTree;
@@ -10,15 +8,11 @@ import org.backstitch.recording.BatchWorker;
 import org.backstitch.recording.Frame;
 import org.backstitch.recording.ResolvedSample;
 
-/**
- * The samples of a recording summed up by stack: each worker has a tree of its own, and at the end they are added up. The sums do
- * not depend on which worker took which sample.
- */
+/** The samples of a recording summed up by stack, in one tree for all workers. The sums do not depend on which worker took which sample. */
 final class SampleSums {
     private final boolean byFile;
-    private final List<Worker> workers = new ArrayList<>();
-    private StackTree tree = new StackTree();
-    private FrameTable frames = new FrameTable();
+    private final StackTree tree = new StackTree();
+    private final FrameTable frames = new FrameTable();
 
     /**
      * No sums yet.
@@ -31,24 +25,10 @@ final class SampleSums {
 
     /** A worker, for {@link org.backstitch.recording.Recording#process}: it has nothing to deliver before the end. */
     BatchWorker<Boolean> worker() {
-        Worker worker = new Worker();
-        workers.add(worker);
-        return worker;
+        return new Worker();
     }
 
-    /** Adds up what the workers have, to what the first of them has; called once, when they are done. */
-    void addUp() {
-        tree = workers.getFirst().tree;
-        frames = workers.getFirst().frames;
-        for (Worker worker : workers.subList(1, workers.size())) {
-            int[] numbers = new int[worker.frames.size()];
-            Arrays.setAll(numbers, number -> frames.number(worker.frames.frame(number)));
-            tree.addAll(worker.tree, number -> numbers[number]);
-        }
-        workers.clear();
-    }
-
-    /** The sums. */
+    /** The sums, complete when all workers are done. */
     StackTree tree() {
         return tree;
     }
@@ -61,8 +41,7 @@ final class SampleSums {
     private final class Worker implements BatchWorker<Boolean> {
         private static final int NONE = -1;
 
-        private final StackTree tree = new StackTree();
-        private final FrameTable frames = new FrameTable();
+        private final StackTree.Adder adder = tree.adder();
 
         /** The table's number of a frame, by the id that it has for this worker. */
         private int[] numbers = {};
@@ -86,7 +65,7 @@ final class SampleSums {
             for (int i = 0; i < size; i++) {
                 stack[size - i] = number(sample, i);
             }
-            tree.add(stack, size + 1, 1);
+            adder.add(stack, size + 1, 1);
         }
 
         private int number(ResolvedSample sample, int index) {

@@ -66,7 +66,12 @@ final class ProcessHistory {
 
     private int[] beginningVersions = new int[2];
 
-    /** Written by several threads without a lock: what one of them misses it makes itself. */
+    // Written by several threads without a lock: what one of them misses it makes itself.
+
+    /** The mappings that were read, each in the place of its change; of the generation below. */
+    private @Nullable Mapping[] found = {};
+
+    private int generation;
     private final @Nullable Snapshot[] snapshots = new @Nullable Snapshot[SNAPSHOTS];
 
     private int oldest;
@@ -187,12 +192,33 @@ final class ProcessHistory {
             from = beginningVersions[begun] + 1;
         }
         List<Mapping> mapped = new ArrayList<>(version - from);
-        MappingCursor mapping = file.mappings();
+        @Nullable Mapping[] known = found(version);
+        MappingCursor cursor = file.mappings();
         for (int i = from; i < version; i++) {
-            mapping.moveTo(offsets[i]);
-            mapped.add(modules.mapping(MappedRange.of(mapping)));
+            Mapping mapping = known[i];
+            if (mapping == null) {
+                cursor.moveTo(offsets[i]);
+                mapping = modules.mapping(MappedRange.of(cursor));
+                known[i] = mapping;
+            }
+            mapped.add(mapping);
         }
         return space.with(mapped);
+    }
+
+    /** Room for the mappings of the first {@code version} changes, with those that are known and not out of date. */
+    private @Nullable Mapping[] found(int version) {
+        @Nullable Mapping[] known = found;
+        int current = modules.generation();
+        if (generation != current) {
+            known = new @Nullable Mapping[0];
+            generation = current;
+        }
+        if (known.length < version) {
+            known = Arrays.copyOf(known, size);
+            found = known;
+        }
+        return known;
     }
 
     /** Which beginning is the last of the first {@code version} changes. */

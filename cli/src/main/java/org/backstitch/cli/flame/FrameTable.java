@@ -5,13 +5,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Frames by small numbers, counted from zero in the order in which they were met. Not thread-safe. */
+/** Frames by small numbers, counted from zero in the order in which they were met. Thread-safe. */
 public final class FrameTable {
     private final Map<StackFrame, Integer> numbers = new HashMap<>();
     private final List<StackFrame> frames = new ArrayList<>();
 
     /** The number of a frame, a new one if it was not met before. */
-    public int number(StackFrame frame) {
+    public synchronized int number(StackFrame frame) {
         Integer known = numbers.putIfAbsent(frame, frames.size());
         if (known != null) {
             return known;
@@ -21,12 +21,12 @@ public final class FrameTable {
     }
 
     /** The frame of a number. */
-    public StackFrame frame(int number) {
+    public synchronized StackFrame frame(int number) {
         return frames.get(number);
     }
 
     /** How many frames there are. */
-    public int size() {
+    public synchronized int size() {
         return frames.size();
     }
 }

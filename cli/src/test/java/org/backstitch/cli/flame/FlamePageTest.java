@@ -44,6 +44,7 @@ class FlamePageTest {
     private Path directory;
 
     private final StackTree tree = new StackTree();
+    private final StackTree.Adder adder = tree.adder();
     private final FrameTable frames = new FrameTable();
 
     @BeforeAll
@@ -61,7 +62,7 @@ class FlamePageTest {
         for (int i = 0; i < stack.length; i++) {
             numbers[i] = frames.number(stack[i]);
         }
-        tree.add(numbers, numbers.length, count);
+        adder.add(numbers, numbers.length, count);
     }
 
     private static StackFrame user(@Nullable String name) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 
 class FoldedStacksTest {
     private final StackTree tree = new StackTree();
+    private final StackTree.Adder adder = tree.adder();
     private final FrameTable frames = new FrameTable();
 
     private void add(long count, StackFrame... stack) {
@@ -23,7 +24,7 @@ class FoldedStacksTest {
         for (int i = 0; i < stack.length; i++) {
             numbers[i] = frames.number(stack[i]);
         }
-        tree.add(numbers, numbers.length, count);
+        adder.add(numbers, numbers.length, count);
     }
 
     private static StackFrame user(@Nullable String name, String dso) {
