@@ -65,6 +65,10 @@ final class RangeIndex {
         private final int[] byStart;
         private final int[] heap;
         private int heapSize;
+
+        /** The first of {@link #byStart} that starts at no boundary so far. */
+        private int next;
+
         private int label = SymbolIndex.NONE;
         private long[] starts;
         private int[] best;
@@ -85,35 +89,39 @@ final class RangeIndex {
 
         RangeIndex build() {
             long[] boundaries = boundaries();
-            int next = 0;
             for (long boundary : boundaries) {
-                int labelHere = SymbolIndex.NONE;
-                while (next < byStart.length && ranges.start(byStart[next]) == boundary) {
-                    int range = byStart[next++];
-                    if (ranges.end(range) != boundary) {
-                        push(range);
-                    } else if (labelHere == SymbolIndex.NONE || ranges.isBetter(range, labelHere)) {
-                        labelHere = range;
-                    }
-                }
-                while (heapSize > 0 && Long.compareUnsigned(ranges.end(heap[0]), boundary) <= 0) {
-                    pop();
-                }
-                if (heapSize > 0) {
-                    // A label is cut off by the next range, and does not come back behind it.
-                    label = SymbolIndex.NONE;
-                    emit(boundary, heap[0]);
-                } else {
-                    if (labelHere != SymbolIndex.NONE) {
-                        label = labelHere;
-                    }
-                    if (label != SymbolIndex.NONE && Long.compareUnsigned(ranges.limit(label), boundary) <= 0) {
-                        label = SymbolIndex.NONE;
-                    }
-                    emit(boundary, label);
-                }
+                step(boundary);
             }
             return new RangeIndex(Arrays.copyOf(starts, pieces), Arrays.copyOf(best, pieces));
+        }
+
+        /** Goes on to an address where the answer may change. */
+        private void step(long boundary) {
+            int labelHere = SymbolIndex.NONE;
+            while (next < byStart.length && ranges.start(byStart[next]) == boundary) {
+                int range = byStart[next++];
+                if (ranges.end(range) != boundary) {
+                    push(range);
+                } else if (labelHere == SymbolIndex.NONE || ranges.isBetter(range, labelHere)) {
+                    labelHere = range;
+                }
+            }
+            while (heapSize > 0 && Long.compareUnsigned(ranges.end(heap[0]), boundary) <= 0) {
+                pop();
+            }
+            if (heapSize > 0) {
+                // A label is cut off by the next range, and does not come back behind it.
+                label = SymbolIndex.NONE;
+                emit(boundary, heap[0]);
+            } else {
+                if (labelHere != SymbolIndex.NONE) {
+                    label = labelHere;
+                }
+                if (label != SymbolIndex.NONE && Long.compareUnsigned(ranges.limit(label), boundary) <= 0) {
+                    label = SymbolIndex.NONE;
+                }
+                emit(boundary, label);
+            }
         }
 
         /** Every address where the answer may change, once, in order. */

@@ -170,21 +170,27 @@ public final class SymbolTable implements SymbolIndex {
 
         void addAll(ElfFile file, ElfSymbols symbols) {
             CodeRanges code = new CodeRanges(file);
-            for (int i = 1; i < symbols.count(); i++) {
-                int type = symbols.type(i);
-                if (!mayBeCode(type)) {
-                    continue;
-                }
-                int section = sectionOf(symbols, i);
-                boolean function = isFunction(type);
-                if (section == ElfSymbols.UNDEFINED
-                        || section == ElfSymbols.COMMON
-                        || (!function && !code.isExecutable(section, symbols.value(i)))) {
-                    continue;
-                }
-                add(symbols, i, function, code.end(section, symbols.value(i)));
+            int symbolCount = symbols.count();
+            for (int i = 1; i < symbolCount; i++) {
+                addCode(symbols, i, code);
             }
             tables.add(symbols);
+        }
+
+        /** Adds a symbol if it is one of code. */
+        private void addCode(ElfSymbols symbols, int symbol, CodeRanges code) {
+            int type = symbols.type(symbol);
+            if (!mayBeCode(type)) {
+                return;
+            }
+            int section = sectionOf(symbols, symbol);
+            boolean function = isFunction(type);
+            long value = symbols.value(symbol);
+            if (section != ElfSymbols.UNDEFINED
+                    && section != ElfSymbols.COMMON
+                    && (function || code.isExecutable(section, value))) {
+                add(symbols, symbol, function, code.end(section, value));
+            }
         }
 
         void addSection(ElfFile file, ElfSymbols symbols, int wanted) {
