@@ -255,6 +255,18 @@ public final class PerfFile implements AutoCloseable {
         return new RecordCursor(bytes.words(), start, end, table, sink);
     }
 
+    /**
+     * A guess where a record starts, for those who want to read a recording from several places at once: from there several headers
+     * follow each other that can be those of records. Whether it is right is known when a cursor that comes from the start arrives
+     * there.
+     *
+     * @param from where to look first: an offset in the records
+     * @return the first such place, {@link #recordsEnd} if there is none
+     */
+    public long likelyRecord(long from) {
+        return Resync.find(bytes.words(), from, end, table);
+    }
+
     /** A cursor for samples, on none yet. */
     public SampleCursor samples() {
         return new SampleCursor(bytes.words(), end, table);

@@ -1,12 +1,6 @@
 package org.backstitch.recording;
 
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import org.backstitch.bytes.Words;
 import org.backstitch.perf.PerfFile;
-import org.backstitch.perf.RecordCursor;
-import org.backstitch.perf.RecordType;
 import org.backstitch.perf.SampleCursor;
 import org.backstitch.perf.SampleType;
 import org.backstitch.unwind.deferred.DeferredIndex;
@@ -24,16 +18,16 @@ import org.backstitch.unwind.deferred.JoinPolicy;
 final class RecordingIndex {
     static final long CHUNK_BYTES = 1 << 20;
 
-    /** How many bytes the kernel maps at once when one of them is touched: {@code fault_around_bytes} in mm/memory.c, unless changed. */
-    private static final int MAPPED_TOGETHER = 1 << 16;
+    /** How many bytes of records are worth a thread of their own. */
+    private static final long PART_BYTES = 32 << 20;
 
     private final PerfFile file;
     private final SystemHistory history;
     private final DeferredIndex deferred;
     private final boolean timed;
-    private final Timeline chunks = new Timeline();
-    private long[] horizons = new long[0];
-    private long samples;
+    private final Timeline chunks;
+    private final long[] horizons;
+    private final long samples;
 
     /**
      * Passes over a recording.
@@ -43,7 +37,14 @@ final class RecordingIndex {
     RecordingIndex(PerfFile file, ModuleFinder modules, JoinPolicy join, int threads) {
         this.file = file;
         timed = isTimed(file);
-        Timeline sideBand = threads > 1 ? scanWithHelp() : scan();
+        long bytes = file.recordsEnd() - file.recordsStart();
+        int parts = Math.clamp(bytes / PART_BYTES, 1, threads);
+        RecordScan scan = RecordScan.inParts(file, timed, CHUNK_BYTES, parts);
+        file.anomalies().addAll(scan.anomalies());
+        chunks = scan.chunks();
+        horizons = horizons(chunks);
+        samples = scan.samples();
+        Timeline sideBand = scan.sideBand();
         sideBand.sort();
         DeferredIndex.Builder late = new DeferredIndex.Builder();
         history = new SystemHistory(file, modules, join, timed, new Collector(late));
@@ -86,65 +87,13 @@ final class RecordingIndex {
         }
     }
 
-    /**
-     * The same as {@link #scan}, while another thread touches the pages ahead: to map them takes longer than to look at what is in them.
-     */
-    private Timeline scanWithHelp() {
-        try (ExecutorService helper = Executors.newSingleThreadExecutor()) {
-            // What keeps it from reading, the scan itself runs into.
-            Future<?> touching = helper.submit(this::touchPages);
-            try {
-                return scan();
-            } finally {
-                touching.cancel(true);
-            }
-        }
-    }
-
-    private void touchPages() {
-        Words words = file.bytes().words();
-        long end = file.recordsEnd();
-        for (long at = file.recordsStart();
-                at < end && !Thread.currentThread().isInterrupted();
-                at += MAPPED_TOGETHER) {
-            words.u8(at);
-        }
-    }
-
-    /** Passes over all records: gives the place and time of those that are not samples. */
-    private Timeline scan() {
-        Timeline sideBand = new Timeline();
-        RecordCursor records = file.records();
-        long chunkStart = file.recordsStart();
-        long earliest = -1;
-        long clock = 0;
-        while (records.next()) {
-            long time = timed ? records.time() : records.offset();
-            if (records.offset() - chunkStart >= CHUNK_BYTES) {
-                chunks.add(earliest, chunkStart);
-                chunkStart = records.offset();
-                earliest = -1;
-            }
-            boolean ordered = records.isSample() || records.type() == RecordType.CALLCHAIN_DEFERRED;
-            if (ordered) {
-                earliest = Long.compareUnsigned(time, earliest) < 0 ? time : earliest;
-            }
-            if (records.isSample()) {
-                samples++;
-                clock = time;
-            } else if (SystemHistory.matters(records.type())) {
-                // What has no time of its own happened when the record before it did.
-                clock = timed && time == -1 ? clock : time;
-                sideBand.add(clock, records.offset());
-            }
-        }
-        chunks.add(earliest, chunkStart);
-        horizons = new long[chunks.size() + 1];
+    private static long[] horizons(Timeline chunks) {
+        long[] horizons = new long[chunks.size() + 1];
         horizons[chunks.size()] = -1;
         for (int i = chunks.size() - 1; i >= 0; i--) {
             horizons[i] = Long.compareUnsigned(chunks.time(i), horizons[i + 1]) < 0 ? chunks.time(i) : horizons[i + 1];
         }
-        return sideBand;
+        return horizons;
     }
 
     /** What happened to processes, threads and kernel. */
