@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.backstitch.fixtures.Fixtures;
 import org.backstitch.perf.PerfFile;
@@ -130,6 +131,7 @@ class RecordScanTest {
                 assertTrue(cursor.next());
             } while (cursor.nextOffset() < middle + 300);
             assertTrue(cursor.isSample() && cursor.offset() < middle, "the middle is in a stack dump");
+            Arrays.fill(bytes, (int) middle + 3, (int) middle + 3 + 4 * 64, (byte) 0);
             ByteBuffer dump = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < 4; i++) {
                 dump.putLong((int) middle + 3 + 64 * i, 64L << 48 | RecordType.COMM);
