@@ -70,6 +70,7 @@ public final class FlameCommand implements Subcommand {
         try (Recording recording = RecordingArguments.open(path, options)) {
             SampleSums sums = RecordingArguments.sum(recording, true, session);
             FlamePage.Heading heading = heading(recording, title != null ? title : title(recording, path));
+            recording.release();
             try (Output output = Output.to(Files.newOutputStream(page), page.toString())) {
                 FlamePage.write(sums.tree(), sums.frames(), heading, output);
             }

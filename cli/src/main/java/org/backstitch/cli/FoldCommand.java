@@ -27,6 +27,7 @@ public final class FoldCommand implements Subcommand {
         try (DecodingCodeReader reader = RecordingArguments.codeReader(arguments);
                 Recording recording = RecordingArguments.open(path, RecordingArguments.options(arguments, reader))) {
             SampleSums sums = RecordingArguments.sum(recording, false, session);
+            recording.release();
             FoldedStacks.write(sums.tree(), sums.frames(), session.out());
             RecordingArguments.summarize(recording, System.nanoTime() - begin, session);
             RecordingArguments.sayRefusals(reader, session);

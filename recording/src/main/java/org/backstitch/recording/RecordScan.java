@@ -2,10 +2,11 @@ package org.backstitch.recording;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.RecordCursor;
@@ -62,7 +63,7 @@ final class RecordScan {
         }
         long[] starts = new long[parts + 1];
         starts[parts] = end;
-        List<Future<RecordScan>> others = new ArrayList<>();
+        List<CompletableFuture<RecordScan>> others = new ArrayList<>();
         try (ExecutorService helpers = Executors.newFixedThreadPool(parts - 1)) {
             for (int part = 1; part < parts; part++) {
                 starts[part] = file.likelyRecord(start + (end - start) / parts * part);
@@ -70,11 +71,12 @@ final class RecordScan {
             for (int part = 1; part < parts; part++) {
                 long from = starts[part];
                 long until = starts[part + 1];
-                others.add(helpers.submit(() -> {
+                Supplier<RecordScan> pass = () -> {
                     RecordScan scan = new RecordScan(file, timed, chunkBytes);
                     scan.pass(from, until);
                     return scan;
-                }));
+                };
+                others.add(CompletableFuture.supplyAsync(pass, helpers));
             }
             all.pass(start, starts[1]);
             for (int part = 1; part < parts; part++) {
@@ -89,26 +91,14 @@ final class RecordScan {
         return all;
     }
 
-    private static RecordScan join(Future<RecordScan> scan) {
-        boolean interrupted = false;
+    private static RecordScan join(CompletableFuture<RecordScan> scan) {
         try {
-            while (true) {
-                try {
-                    return scan.get();
-                } catch (InterruptedException e) {
-                    // It is done in less than a second; the interrupt is kept for whoever waits for longer.
-                    interrupted = true;
-                }
-            }
-        } catch (ExecutionException e) {
+            return scan.join();
+        } catch (CompletionException e) {
             switch (e.getCause()) {
                 case RuntimeException failure -> throw failure;
                 case Error error -> throw error;
-                case null, default -> throw new IllegalStateException(e);
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
+                case null, default -> throw e;
             }
         }
     }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.backstitch.elf.ElfFile;
@@ -18,6 +19,7 @@ import org.backstitch.unwind.AddressSpace;
 import org.backstitch.unwind.ElfModule;
 import org.backstitch.unwind.machine.Registers;
 import org.backstitch.unwind.machine.StackDump;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A perf.data recording whose samples come out with complete callchains, in the order of time.
@@ -46,6 +48,7 @@ public final class Recording implements RecordingAccount, AutoCloseable {
     private final SymbolStore symbols;
     private final RecordingSummary summary = new RecordingSummary();
     private boolean processed;
+    private @Nullable CompletableFuture<Void> released;
 
     private Recording(PerfFile file, RecordingOptions options, Arena arena) throws IOException {
         this.file = file;
@@ -267,10 +270,25 @@ public final class Recording implements RecordingAccount, AutoCloseable {
         return modules.unusable();
     }
 
+    /**
+     * Says that no sample and no stack will be asked for any more: what was counted, and what the recording says of itself, still may be.
+     * To unmap a large recording takes a while; where more than one thread may be used, another does it meanwhile.
+     */
+    public void release() {
+        if (options.threads() > 1 && released == null) {
+            released = CompletableFuture.runAsync(
+                    file::close, task -> Thread.ofPlatform().name("unmapping").start(task));
+        }
+    }
+
     /** Unmaps the recording and all files that were opened for it. */
     @Override
     public void close() {
         arena.close();
-        file.close();
+        if (released == null) {
+            file.close();
+        } else {
+            released.join();
+        }
     }
 }
