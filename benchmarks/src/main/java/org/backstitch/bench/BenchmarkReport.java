@@ -65,7 +65,8 @@ record BenchmarkReport(
     }
 
     private static void appendFigures(StringBuilder text, List<Figure> figures) {
-        text.append("\nThe best iteration of each. Ratios are to the first line of the same recording or file.\n\n");
+        text.append(
+                "\nThe best iteration of each; of proportions the median. Ratios are to the first line of the same recording or file.\n\n");
         text.append("| of | measured | | unit | ratio |\n| --- | --- | ---: | --- | ---: |\n");
         Map<String, Double> first = new TreeMap<>();
         for (Figure figure : figures) {

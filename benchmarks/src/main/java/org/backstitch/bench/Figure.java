@@ -46,9 +46,14 @@ record Figure(String subject, String benchmark, double value, String unit) {
             return List.of(best(iterations.stream().map(i -> of(parameters, subject, name, i))));
         }
         return List.of(
-                new Figure(subject, name, proportions[proportions.length / 2], TIMES),
+                new Figure(subject, name, median(proportions), TIMES),
                 best(iterations.stream().map(i -> new Figure(subject, name + ", rules", perFrame(i), FRAME))),
                 best(iterations.stream().map(i -> new Figure(subject, name + ", floor", floorPerFrame(i), FRAME))));
+    }
+
+    private static double median(double[] sorted) {
+        int middle = sorted.length / 2;
+        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
     private static Figure best(Stream<Figure> iterations) {

@@ -27,6 +27,9 @@ import org.backstitch.bytes.MalformedInputException;
  * <p>Safe for use by several threads; the cursors that it hands out are not.
  */
 public final class PerfFile implements AutoCloseable {
+    /** How far a record is looked for where one might start, in bytes: some times the largest record. */
+    private static final long GUESSED_WITHIN = 1 << 20;
+
     private final Arena arena;
     private final Bytes bytes;
     private final long start;
@@ -261,10 +264,12 @@ public final class PerfFile implements AutoCloseable {
      * there.
      *
      * @param from where to look first: an offset in the records
-     * @return the first such place, {@link #recordsEnd} if there is none
+     * @return the first such place; {@link #recordsEnd} if there is none within a megabyte, as in the middle of a hardware trace
      */
     public long likelyRecord(long from) {
-        return Resync.find(bytes.words(), from, end, table);
+        long until = Math.min(end, from + GUESSED_WITHIN);
+        long found = Resync.find(bytes.words(), from, until, table);
+        return found == until ? end : found;
     }
 
     /** A cursor for samples, on none yet. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongConsumer;
+import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.perf.PerfEvent;
@@ -373,7 +374,8 @@ public final class CallchainInjector {
 
         private void writeUnclaimed() throws IOException {
             long offset = record.offset();
-            if ((rfc2017 ? file.rfc2017Callchain(offset) : file.record(offset))
+            boolean isRfc2017 = record.type() == RecordType.KSYMBOL; // else it would not be replaced
+            if ((isRfc2017 ? file.rfc2017Callchain(offset) : file.record(offset))
                     instanceof PerfRecord.CallchainDeferred late) {
                 SampleId id = late.sampleId();
                 out.callchainDeferred(id, nextCookie(id.cpu()), late.addresses(), late.length());
@@ -398,7 +400,13 @@ public final class CallchainInjector {
             if (!mayMatter) {
                 return;
             }
-            switch (file.record(record.offset())) {
+            PerfRecord decoded;
+            try {
+                decoded = file.record(record.offset());
+            } catch (MalformedInputException e) {
+                return; // The index has counted it; it is copied as it is.
+            }
+            switch (decoded) {
                 case PerfRecord.Mmap map -> closeAllOf(map.pid());
                 case PerfRecord.Mmap2 map -> closeAllOf(map.pid());
                 case PerfRecord.Comm comm -> closeAllOf(comm.pid());

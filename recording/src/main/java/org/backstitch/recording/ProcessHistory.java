@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a process had mapped, at any moment of the recording.
  *
- * <p>Of each change only its time and the place of its record are kept: records of mappings are read when a sample asks for the address
- * space of a moment, which is made from the one made last if that is not later. Changes are added by one thread; after that, any number
+ * <p>Of each change its time and the place of its record are kept. A mapping's record is read when a sample asks for the address space of a
+ * moment behind it, which is made from the one made last if that is not later. Changes are added by one thread; after that, any number
  * may ask.
  */
 final class ProcessHistory {
@@ -80,6 +80,7 @@ final class ProcessHistory {
     ProcessHistory(PerfFile file, ModuleFinder modules) {
         this.file = file;
         this.modules = modules;
+        this.generation = modules.generation();
     }
 
     /** Something is mapped, as the record at {@code offset} tells, which is whole. */
@@ -210,12 +211,9 @@ final class ProcessHistory {
     private @Nullable Mapping[] found(int version) {
         @Nullable Mapping[] known = found;
         int current = modules.generation();
-        if (generation != current) {
-            known = new @Nullable Mapping[0];
+        if (generation != current || known.length < version) {
+            known = generation == current ? Arrays.copyOf(known, times.length) : new @Nullable Mapping[times.length];
             generation = current;
-        }
-        if (known.length < version) {
-            known = Arrays.copyOf(known, size);
             found = known;
         }
         return known;

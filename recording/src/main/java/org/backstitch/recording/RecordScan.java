@@ -104,23 +104,18 @@ final class RecordScan {
     }
 
     /**
-     * Passes over all records that start in a stretch.
+     * Passes over the records of a stretch.
      *
      * @param from where a record starts
-     * @param until behind which no record is taken
+     * @param until where no further record is taken: those before it, and if damage leads beyond it the one behind that, are
      */
     void pass(long from, long until) {
         RecordCursor records = file.records(anomalies);
         records.moveBefore(from);
         long chunkStart = from;
         long earliest = -1;
-        reached = file.recordsEnd();
-        while (records.next()) {
+        while (records.nextOffset() < until && records.next()) {
             long offset = records.offset();
-            if (offset >= until) {
-                reached = offset;
-                break;
-            }
             if (offset - chunkStart >= chunkBytes) {
                 chunks.add(earliest, chunkStart);
                 chunkStart = offset;
@@ -139,6 +134,7 @@ final class RecordScan {
                 addToSideBand(time, offset);
             }
         }
+        reached = records.nextOffset();
         if (reached > from || chunks.size() == 0) {
             chunks.add(earliest, chunkStart);
         }
@@ -175,7 +171,7 @@ final class RecordScan {
         anomalies.addAll(next.anomalies);
     }
 
-    /** Where the first record behind what was passed over starts; the end of all if there is none. */
+    /** Where what was passed over ends: at a record, at damage, or at the end of all. */
     long reached() {
         return reached;
     }

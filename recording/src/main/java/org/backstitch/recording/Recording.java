@@ -271,7 +271,7 @@ public final class Recording implements RecordingAccount, AutoCloseable {
     }
 
     /**
-     * Says that no sample and no stack will be asked for any more: what was counted, and what the recording says of itself, still may be.
+     * Says that nothing more will be read from the recording: no sample, no stack, no raw section. What was counted may still be asked for.
      * To unmap a large recording takes a while; where more than one thread may be used, another does it meanwhile.
      */
     public void release() {

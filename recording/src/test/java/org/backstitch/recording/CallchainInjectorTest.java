@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.backstitch.fixtures.BundledRecording;
 import org.backstitch.fixtures.Fixtures;
+import org.backstitch.perf.Anomalies;
 import org.backstitch.perf.CallchainContext;
 import org.backstitch.perf.PerfEvent;
 import org.backstitch.perf.PerfEventAttr;
@@ -108,6 +111,38 @@ class CallchainInjectorTest {
                     assertTrue((event.attr().sampleType() & SampleType.CALLCHAIN) != 0);
                 }
             }
+        }
+    }
+
+    /** A mapping that says of itself what cannot be is counted and copied, and the samples come out as they would without it. */
+    @ParameterizedTest
+    @EnumSource(InjectionForm.class)
+    void aDamagedMappingIsCopied(InjectionForm form) throws IOException {
+        BundledRecording bundled = BundledRecording.unpack("ls", directory);
+        byte[] bytes = Files.readAllBytes(bundled.data());
+        try (PerfFile file = PerfFile.open(bundled.data())) {
+            RecordCursor records = file.records();
+            boolean sampled = false;
+            do {
+                assertTrue(records.next());
+                sampled |= records.isSample();
+            } while (!sampled || records.type() != RecordType.MMAP2);
+            ByteBuffer damaged = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            int at = (int) records.offset();
+            damaged.putShort(at + 4, (short) (records.misc() | RecordMisc.MMAP_BUILD_ID));
+            damaged.put(at + 40, (byte) 99); // bytes of a build id
+        }
+        Path data = Files.write(directory.resolve("damaged.data"), bytes);
+        RecordingOptions options = options(bundled);
+        List<String> original;
+        try (Recording recording = Recording.open(data, options)) {
+            original = samples(recording);
+            assertEquals(1, recording.anomalies().count(Anomalies.Kind.BAD_RECORD));
+        }
+        Path injected = inject(data, options, form);
+        try (Recording recording = Recording.open(injected, options)) {
+            assertEquals(original, samples(recording));
+            assertEquals(1, recording.anomalies().count(Anomalies.Kind.BAD_RECORD));
         }
     }
 

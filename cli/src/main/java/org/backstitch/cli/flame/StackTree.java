@@ -35,13 +35,11 @@ public final class StackTree {
 
     /**
      * The nodes, read without a lock while another thread adds some. What a reader has not seen yet it misses, and looks for again with the
-     * lock; it takes nothing for what it is not, since what was not written yet is zero, and no node has that in {@link #frames}.
+     * lock. It takes nothing for what it is not: a node's key is one word, which was written or is zero, and no node has that.
      */
     private static final class Nodes {
-        final int[] parents;
-
-        /** Of each node one more than the frame; of the root 0. */
-        final int[] frames;
+        /** Of each node its parent in the upper half, in the lower one more than its frame; of the root 0. */
+        final long[] keys;
 
         /**
          * An open-addressed set of nodes: the lower half of a node's hash in the upper half of a slot, the node in the lower. 0 is an
@@ -50,8 +48,7 @@ public final class StackTree {
         final long[] slots;
 
         Nodes(int capacity) {
-            parents = new int[capacity];
-            frames = new int[capacity];
+            keys = new long[capacity];
             slots = new long[Math.multiplyExact(2, capacity)];
         }
 
@@ -59,17 +56,20 @@ public final class StackTree {
         int find(int parent, int frame, long hash) {
             int mask = slots.length - 1;
             int check = (int) hash;
+            long key = key(parent, frame);
             int slot = first(hash) & mask;
             for (long here; (here = slots[slot]) != 0; slot = (slot + 1) & mask) {
                 int node = (int) here;
-                if ((int) (here >>> 32) == check && parents[node] == parent && frames[node] == frame + 1) {
+                if ((int) (here >>> 32) == check && keys[node] == key) {
                     return node;
                 }
             }
             return ROOT;
         }
 
-        void put(int node, long hash) {
+        /** Adds a node. */
+        void put(int node, int parent, int frame, long hash) {
+            keys[node] = key(parent, frame);
             int mask = slots.length - 1;
             int slot = first(hash) & mask;
             while (slots[slot] != 0) {
@@ -80,16 +80,26 @@ public final class StackTree {
 
         /** The same nodes, the first {@code size}, with room for twice as many. */
         Nodes grown(int size) {
-            Nodes grown = new Nodes(Math.multiplyExact(2, parents.length));
-            System.arraycopy(parents, 0, grown.parents, 0, size);
-            System.arraycopy(frames, 0, grown.frames, 0, size);
+            Nodes grown = new Nodes(Math.multiplyExact(2, keys.length));
             long[] hashes = new long[size];
             hashes[ROOT] = ROOT_HASH;
             for (int node = 1; node < size; node++) {
-                hashes[node] = hash(hashes[parents[node]], frames[node] - 1);
-                grown.put(node, hashes[node]);
+                hashes[node] = hash(hashes[parent(node)], frame(node));
+                grown.put(node, parent(node), frame(node), hashes[node]);
             }
             return grown;
+        }
+
+        int parent(int node) {
+            return (int) (keys[node] >>> 32);
+        }
+
+        int frame(int node) {
+            return (int) keys[node] - 1;
+        }
+
+        private static long key(int parent, int frame) {
+            return (long) parent << 32 | frame + 1 & 0xffff_ffffL;
         }
 
         private static int first(long hash) {
@@ -185,12 +195,12 @@ public final class StackTree {
 
     /** The node of the caller; the root is its own. */
     public int parent(int node) {
-        return nodes.parents[node];
+        return nodes.parent(node);
     }
 
     /** The frame of a node; -1 for the root. */
     public int frame(int node) {
-        return nodes.frames[node] - 1;
+        return nodes.frame(node);
     }
 
     /** The samples that ended in a node, without those that went on below it. */
@@ -218,13 +228,11 @@ public final class StackTree {
         if (known != ROOT) {
             return known;
         }
-        if (size == nodes.parents.length) {
+        if (size == nodes.keys.length) {
             nodes = nodes.grown(size);
         }
         int node = size++;
-        nodes.parents[node] = parent;
-        nodes.frames[node] = frame + 1;
-        nodes.put(node, hash);
+        nodes.put(node, parent, frame, hash);
         return node;
     }
 
