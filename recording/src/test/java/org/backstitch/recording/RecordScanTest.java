@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.backstitch.fixtures.Fixtures;
+import org.backstitch.perf.PerfEventAttr;
 import org.backstitch.perf.PerfFile;
 import org.backstitch.perf.RecordCursor;
 import org.backstitch.perf.RecordType;
@@ -74,7 +75,32 @@ class RecordScanTest {
     @ValueSource(
             strings = {"dwarf3", "group", "switch", "tracepoint", "linux72-sysw", "linux72-multi", "linux72-dataaddr"})
     void partsAreJoinedWhereverTheyBegin(String name) throws IOException {
-        try (PerfFile file = PerfFile.open(fixture(name))) {
+        assertPartsAreJoined(fixture(name));
+    }
+
+    /** Without {@code sample_id_all} only samples have times: what is no sample takes that of the sample before it, in whichever part. */
+    @Test
+    void recordsWithoutTimesTakeThatOfTheSampleBefore() throws IOException {
+        Path path = fixture("dwarf3");
+        byte[] bytes = Files.readAllBytes(path);
+        ByteBuffer file = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        int attributes = (int) file.getLong(24);
+        for (int at = attributes; at < attributes + file.getLong(32); at += (int) file.getLong(16)) {
+            file.putLong(at + 40, file.getLong(at + 40) & ~PerfEventAttr.FLAG_SAMPLE_ID_ALL);
+        }
+        Files.write(path, bytes);
+        try (PerfFile recording = PerfFile.open(path)) {
+            long distinct = places(whole(recording, true).sideBand()).stream()
+                    .map(Place::time)
+                    .distinct()
+                    .count();
+            assertTrue(distinct > 3, distinct + " different times");
+        }
+        assertPartsAreJoined(path);
+    }
+
+    private static void assertPartsAreJoined(Path path) throws IOException {
+        try (PerfFile file = PerfFile.open(path)) {
             for (boolean timed : new boolean[] {true, false}) {
                 RecordScan expected = whole(file, timed);
                 List<Long> starts = new ArrayList<>();
