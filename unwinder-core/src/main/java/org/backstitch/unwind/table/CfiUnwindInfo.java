@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.FdeFinder;
@@ -35,18 +35,26 @@ public final class CfiUnwindInfo implements UnwindInfo {
     /** About how many bytes of call frame information there are for a row. */
     private static final int BYTES_PER_ROW = 5;
 
+    /** About how many bytes of call frame information there are for an entry, with its program. */
+    private static final int BYTES_PER_ENTRY = 64;
+
     private static final int MAX_EXPECTED_ROWS = 1 << 22;
 
     private final FdeFinder finder;
     private final RuleDictionary dictionary = new RuleDictionary();
     private final AtomicInteger lookupsLeft;
-    private final MetRows metRows = new MetRows();
-    private final AtomicReference<@Nullable EntryCompiler> idle = new AtomicReference<>();
+    private final MetRows metRows;
+
+    /** Compilers that nobody uses, for look-ups: as many as there were look-ups at once. */
+    private final ConcurrentLinkedQueue<EntryCompiler> idle = new ConcurrentLinkedQueue<>();
+
     private volatile @Nullable UnwindTable compiled;
 
     private CfiUnwindInfo(FdeFinder finder) {
         this.finder = finder;
-        long lookups = FREE_LOOKUPS + finder.sizeInBytes() / BYTES_PER_LOOKUP;
+        long bytes = finder.sizeInBytes();
+        long lookups = FREE_LOOKUPS + bytes / BYTES_PER_LOOKUP;
+        this.metRows = new MetRows(bytes / BYTES_PER_ENTRY);
         this.lookupsLeft = new AtomicInteger((int) Math.min(lookups, Integer.MAX_VALUE));
     }
 
@@ -102,7 +110,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
     }
 
     private int interpret(FrameDescriptionEntry fde, long vaddr, int place) {
-        EntryCompiler compiler = idle.getAndSet(null);
+        EntryCompiler compiler = idle.poll();
         if (compiler == null) {
             compiler = new EntryCompiler(dictionary);
         }
@@ -111,7 +119,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
             metRows.add(place, compiler.foundStart(), compiler.foundEnd(), number);
             return number;
         } finally {
-            idle.set(compiler);
+            idle.add(compiler);
         }
     }
 

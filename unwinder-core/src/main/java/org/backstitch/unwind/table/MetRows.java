@@ -1,10 +1,14 @@
 package org.backstitch.unwind.table;
 
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Rows that look-ups have met, one of an entry: most calls of a function are in the same row, so that its entry needs to be executed for
  * one of them only.
  *
- * <p>Entries are told apart by their places in the linker's table. Thread-safe.
+ * <p>Entries are told apart by their places in the linker's table. Thread-safe without a lock: a row never changes, and another one in its
+ * place is another object.
  */
 final class MetRows {
     /** What {@link #find} gives where no row is known. */
@@ -13,23 +17,37 @@ final class MetRows {
     /** The place of an entry that the linker's table does not have: its rows are not kept. */
     static final int NO_PLACE = -1;
 
-    /** How many are kept, at most. */
-    private static final int CAPACITY = 1024;
+    /** How many are kept of a file, at least and at most; powers of two. */
+    private static final int FEWEST = 64;
 
-    private final int[] places = new int[CAPACITY];
-    private final int[] numbers = new int[CAPACITY];
-    private final long[] starts = new long[CAPACITY];
-    private final long[] ends = new long[CAPACITY];
+    private static final int MOST = 1 << 14;
+
+    private record Row(int place, long start, long end, int number) {}
+
+    private final AtomicReferenceArray<@Nullable Row> rows;
+    private final int mask;
+
+    /**
+     * No rows yet.
+     *
+     * @param entries about how many the file has
+     */
+    MetRows(long entries) {
+        int size = Integer.highestOneBit(Math.clamp(entries, FEWEST, MOST));
+        rows = new AtomicReferenceArray<>(size);
+        mask = size - 1;
+    }
 
     /**
      * The number of the rule for an address, or {@link #NONE}.
      *
      * @param place of the entry that may cover it
      */
-    synchronized int find(int place, long vaddr) {
-        int row = place & CAPACITY - 1;
-        boolean known = places[row] == place && Long.compareUnsigned(vaddr - starts[row], ends[row] - starts[row]) < 0;
-        return known ? numbers[row] : NONE;
+    int find(int place, long vaddr) {
+        Row row = rows.getAcquire(place & mask);
+        boolean known =
+                row != null && row.place == place && Long.compareUnsigned(vaddr - row.start, row.end - row.start) < 0;
+        return known ? row.number : NONE;
     }
 
     /**
@@ -40,13 +58,9 @@ final class MetRows {
      * @param end the address behind the last; nothing is kept of a row without addresses
      * @param number of the rule
      */
-    synchronized void add(int place, long start, long end, int number) {
+    void add(int place, long start, long end, int number) {
         if (place != NO_PLACE) {
-            int row = place & CAPACITY - 1;
-            places[row] = place;
-            starts[row] = start;
-            ends[row] = end;
-            numbers[row] = number;
+            rows.setRelease(place & mask, new Row(place, start, end, number));
         }
     }
 }

@@ -2,14 +2,15 @@ package org.backstitch.unwind.table;
 
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.backstitch.elf.dwarf.UnwindRow;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The distinct rules of a table, each with its number: libraries have ten thousands of rows and some hundred different rules.
  *
- * <p>Number 0 is {@link UnwindRule#NONE}. Rules are only ever added, so a number once given is good for ever; adding locks, reading
- * does not.
+ * <p>Number 0 is {@link UnwindRule#NONE}. Rules are only ever added, so a number once given is good for ever. Thread-safe: adding locks;
+ * reading does not, nor does asking for the number of a rule that is there.
  */
 public final class RuleDictionary {
     /** What readers see: replaced as a whole when it grows. */
@@ -18,69 +19,76 @@ public final class RuleDictionary {
         final long[] saved;
         final @Nullable UnwindRow[] sides;
 
+        /** Open addressing by hash; holds numbers, 0 is free. At most half full. */
+        final AtomicIntegerArray slots;
+
         Entries(long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
             this.rules = rules;
             this.saved = saved;
             this.sides = sides;
+            this.slots = new AtomicIntegerArray(2 * rules.length);
         }
 
-        Entries grown() {
+        /** The number of a rule, or the complement of the slot where it belongs. */
+        int find(long rule, long word, @Nullable UnwindRow side) {
+            int mask = slots.length() - 1;
+            int slot = hash(rule, word, side) & mask;
+            for (int number; (number = slots.getAcquire(slot)) != 0; slot = slot + 1 & mask) {
+                if (rules[number] == rule && saved[number] == word && Objects.equals(sides[number], side)) {
+                    return number;
+                }
+            }
+            return ~slot;
+        }
+
+        /** Writes an entry, then lets those see it who look for it. */
+        void put(int number, long rule, long word, @Nullable UnwindRow side, int slot) {
+            rules[number] = rule;
+            saved[number] = word;
+            sides[number] = side;
+            slots.setRelease(slot, number);
+        }
+
+        /** The same entries, the first {@code count}, with room for twice as many. */
+        Entries grown(int count) {
             int size = rules.length * 2;
-            return new Entries(Arrays.copyOf(rules, size), Arrays.copyOf(saved, size), Arrays.copyOf(sides, size));
+            Entries grown =
+                    new Entries(Arrays.copyOf(rules, size), Arrays.copyOf(saved, size), Arrays.copyOf(sides, size));
+            for (int number = 1; number < count; number++) {
+                int free = ~grown.find(rules[number], saved[number], sides[number]);
+                grown.slots.setPlain(free, number);
+            }
+            return grown;
         }
     }
 
     private volatile Entries entries = new Entries(new long[64], new long[64], new @Nullable UnwindRow[64]);
     private int count = 1;
-    /** Open addressing by hash; holds numbers, 0 is free. At most half full. */
-    private int[] slots = new int[128];
 
     /** An empty dictionary. */
     public RuleDictionary() {}
 
     /** The number of a rule, which is added if it is new. */
-    public synchronized int intern(long rule, long saved, @Nullable UnwindRow side) {
+    public int intern(long rule, long saved, @Nullable UnwindRow side) {
         if (rule == UnwindRule.NONE) {
             return 0;
         }
-        int mask = slots.length - 1;
-        int slot = hash(rule, saved, side) & mask;
-        Entries current = entries;
-        for (; slots[slot] != 0; slot = slot + 1 & mask) {
-            int number = slots[slot];
-            if (current.rules[number] == rule
-                    && current.saved[number] == saved
-                    && Objects.equals(current.sides[number], side)) {
-                return number;
-            }
-        }
-        if (count == current.rules.length) {
-            current = current.grown();
-        }
-        int number = count++;
-        current.rules[number] = rule;
-        current.saved[number] = saved;
-        current.sides[number] = side;
-        entries = current; // the volatile write that publishes the three writes above
-        slots[slot] = number;
-        if (count * 2 > slots.length) {
-            rehash();
-        }
-        return number;
+        int known = entries.find(rule, saved, side);
+        return known > 0 ? known : add(rule, saved, side);
     }
 
-    private void rehash() {
-        Entries current = entries;
-        int[] larger = new int[slots.length * 2];
-        int mask = larger.length - 1;
-        for (int number = 1; number < count; number++) {
-            int slot = hash(current.rules[number], current.saved[number], current.sides[number]) & mask;
-            while (larger[slot] != 0) {
-                slot = slot + 1 & mask;
-            }
-            larger[slot] = number;
+    private synchronized int add(long rule, long saved, @Nullable UnwindRow side) {
+        if (count == entries.rules.length) {
+            entries = entries.grown(count);
         }
-        slots = larger;
+        Entries current = entries;
+        int known = current.find(rule, saved, side);
+        if (known > 0) {
+            return known;
+        }
+        int number = count++;
+        current.put(number, rule, saved, side, ~known);
+        return number;
     }
 
     private static int hash(long rule, long saved, @Nullable UnwindRow side) {

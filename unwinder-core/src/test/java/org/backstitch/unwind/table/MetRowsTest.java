@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import org.junit.jupiter.api.Test;
 
 class MetRowsTest {
-    private final MetRows rows = new MetRows();
+    private final MetRows rows = new MetRows(1000);
 
     @Test
     void nothingIsKnownAtFirst() {
@@ -41,10 +41,28 @@ class MetRowsTest {
     @Test
     void entriesThatShareAPlaceAreToldApart() {
         rows.add(7, 0x1000, 0x1010, 5);
-        assertEquals(MetRows.NONE, rows.find(7 + 1024, 0x1000));
-        rows.add(7 + 1024, 0x2000, 0x2010, 6);
-        assertEquals(6, rows.find(7 + 1024, 0x2000));
+        assertEquals(MetRows.NONE, rows.find(7 + 512, 0x1000));
+        rows.add(7 + 512, 0x2000, 0x2010, 6);
+        assertEquals(6, rows.find(7 + 512, 0x2000));
         assertEquals(MetRows.NONE, rows.find(7, 0x1000));
+    }
+
+    @Test
+    void aFileOfManyEntriesHasRoomForMore() {
+        MetRows many = new MetRows(1L << 40);
+        many.add(7, 0x1000, 0x1010, 5);
+        many.add(7 + 512, 0x2000, 0x2010, 6);
+        assertEquals(5, many.find(7, 0x1000));
+        assertEquals(6, many.find(7 + 512, 0x2000));
+    }
+
+    @Test
+    void aFileOfFewEntriesHasRoomForSome() {
+        MetRows few = new MetRows(0);
+        few.add(0, 0x1000, 0x1010, 5);
+        few.add(1, 0x2000, 0x2010, 6);
+        assertEquals(5, few.find(0, 0x1000));
+        assertEquals(6, few.find(1, 0x2000));
     }
 
     @Test

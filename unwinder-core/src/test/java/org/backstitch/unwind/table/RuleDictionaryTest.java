@@ -1,10 +1,17 @@
 package org.backstitch.unwind.table;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
+import java.util.Collections;
+import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.backstitch.elf.dwarf.CfaRule;
 import org.backstitch.elf.dwarf.UnwindRow;
 import org.junit.jupiter.api.Test;
@@ -72,5 +79,30 @@ class RuleDictionaryTest {
         assertEquals(48 + 512, dictionary.sizeInBytes());
         dictionary.intern(RULE, 2, row(8));
         assertEquals(64 + 1024, dictionary.sizeInBytes());
+    }
+
+    /** Whoever asks for a number, in any thread, gets the same, and finds under it what it asked for. */
+    @Test
+    void threadsThatMeetTheSameRules() throws Exception {
+        int rules = 20_000;
+        int threads = 4;
+        RuleDictionary dictionary = new RuleDictionary();
+        Callable<int[]> asker = () -> {
+            int[] numbers = new int[rules];
+            for (int i = 0; i < rules; i++) {
+                long rule = RULE + ((long) i << 40);
+                numbers[i] = dictionary.intern(rule, i, null);
+                assertEquals(rule, dictionary.rule(numbers[i]));
+                assertEquals(i, dictionary.saved(numbers[i]));
+            }
+            return numbers;
+        };
+        try (ExecutorService executor = Executors.newFixedThreadPool(threads)) {
+            List<Future<int[]>> asked = executor.invokeAll(Collections.nCopies(threads, asker));
+            for (Future<int[]> numbers : asked) {
+                assertArrayEquals(asked.getFirst().get(), numbers.get());
+            }
+        }
+        assertEquals(rules + 1, dictionary.size());
     }
 }
