@@ -3,6 +3,7 @@ package org.backstitch.perf;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -29,6 +30,9 @@ import org.backstitch.bytes.MalformedInputException;
 public final class PerfFile implements AutoCloseable {
     /** How far a record is looked for where one might start, in bytes: some times the largest record. */
     private static final long GUESSED_WITHIN = 1 << 20;
+
+    /** How many bytes of a recording are given back in one go. */
+    private static final long GIVEN_BACK_AT_ONCE = 32 << 20;
 
     private final Arena arena;
     private final Bytes bytes;
@@ -311,7 +315,22 @@ public final class PerfFile implements AutoCloseable {
     /** Unmaps the recording: neither its cursors nor its bytes may be used any more. */
     @Override
     public void close() {
+        giveBack();
         arena.close();
+    }
+
+    /**
+     * Gives the recording's pages back, bit by bit: while the kernel unmaps them all at once, which takes long if they are many, other
+     * threads that need memory have to wait.
+     */
+    private void giveBack() {
+        MemorySegment memory = bytes.segment();
+        if (memory.isMapped()) {
+            for (long at = 0; at < memory.byteSize(); at += GIVEN_BACK_AT_ONCE) {
+                memory.asSlice(at, Math.min(GIVEN_BACK_AT_ONCE, memory.byteSize() - at))
+                        .unload();
+            }
+        }
     }
 
     @Override
