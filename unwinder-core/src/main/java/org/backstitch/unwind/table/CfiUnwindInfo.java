@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.backstitch.bytes.MalformedInputException;
 import org.backstitch.elf.ElfFile;
 import org.backstitch.elf.dwarf.FdeFinder;
@@ -45,9 +45,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
     private final AtomicInteger lookupsLeft;
     private final MetRows metRows;
 
-    /** Compilers that nobody uses, for look-ups: as many as there were look-ups at once. */
-    private final ConcurrentLinkedQueue<EntryCompiler> idle = new ConcurrentLinkedQueue<>();
-
+    private final AtomicReference<@Nullable EntryCompiler> idle = new AtomicReference<>();
     private volatile @Nullable UnwindTable compiled;
 
     private CfiUnwindInfo(FdeFinder finder) {
@@ -110,7 +108,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
     }
 
     private int interpret(FrameDescriptionEntry fde, long vaddr, int place) {
-        EntryCompiler compiler = idle.poll();
+        EntryCompiler compiler = idle.getAndSet(null);
         if (compiler == null) {
             compiler = new EntryCompiler(dictionary);
         }
@@ -119,7 +117,7 @@ public final class CfiUnwindInfo implements UnwindInfo {
             metRows.add(place, compiler.foundStart(), compiler.foundEnd(), number);
             return number;
         } finally {
-            idle.add(compiler);
+            idle.set(compiler);
         }
     }
 

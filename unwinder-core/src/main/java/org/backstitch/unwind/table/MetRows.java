@@ -1,6 +1,6 @@
 package org.backstitch.unwind.table;
 
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * one of them only.
  *
  * <p>Entries are told apart by their places in the linker's table. Thread-safe without a lock: a row never changes, and another one in its
- * place is another object.
+ * place is another object. (The array is a plain one with fences: to link the atomic ones takes a millisecond in a virtual machine that has
+ * just started.)
  */
 final class MetRows {
     /** What {@link #find} gives where no row is known. */
@@ -24,8 +25,7 @@ final class MetRows {
 
     private record Row(int place, long start, long end, int number) {}
 
-    private final AtomicReferenceArray<@Nullable Row> rows;
-    private final int mask;
+    private final @Nullable Row[] rows;
 
     /**
      * No rows yet.
@@ -33,9 +33,7 @@ final class MetRows {
      * @param entries about how many the file has
      */
     MetRows(long entries) {
-        int size = Integer.highestOneBit(Math.clamp(entries, FEWEST, MOST));
-        rows = new AtomicReferenceArray<>(size);
-        mask = size - 1;
+        rows = new @Nullable Row[Integer.highestOneBit(Math.clamp(entries, FEWEST, MOST))];
     }
 
     /**
@@ -44,10 +42,12 @@ final class MetRows {
      * @param place of the entry that may cover it
      */
     int find(int place, long vaddr) {
-        Row row = rows.getAcquire(place & mask);
-        boolean known =
-                row != null && row.place == place && Long.compareUnsigned(vaddr - row.start, row.end - row.start) < 0;
-        return known ? row.number : NONE;
+        Row row = rows[place & rows.length - 1];
+        VarHandle.acquireFence();
+        if (row == null || row.place != place) {
+            return NONE;
+        }
+        return Long.compareUnsigned(vaddr - row.start, row.end - row.start) < 0 ? row.number : NONE;
     }
 
     /**
@@ -60,7 +60,9 @@ final class MetRows {
      */
     void add(int place, long start, long end, int number) {
         if (place != NO_PLACE) {
-            rows.setRelease(place & mask, new Row(place, start, end, number));
+            Row row = new Row(place, start, end, number);
+            VarHandle.releaseFence();
+            rows[place & rows.length - 1] = row;
         }
     }
 }

@@ -1,8 +1,8 @@
 package org.backstitch.unwind.table;
 
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.backstitch.elf.dwarf.UnwindRow;
 import org.jspecify.annotations.Nullable;
 
@@ -19,21 +19,22 @@ public final class RuleDictionary {
         final long[] saved;
         final @Nullable UnwindRow[] sides;
 
-        /** Open addressing by hash; holds numbers, 0 is free. At most half full. */
-        final AtomicIntegerArray slots;
+        /** Open addressing by hash; holds numbers, 0 is free. At most half full. A number is written behind what it stands for. */
+        final int[] slots;
 
         Entries(long[] rules, long[] saved, @Nullable UnwindRow[] sides) {
             this.rules = rules;
             this.saved = saved;
             this.sides = sides;
-            this.slots = new AtomicIntegerArray(2 * rules.length);
+            this.slots = new int[2 * rules.length];
         }
 
         /** The number of a rule, or the complement of the slot where it belongs. */
         int find(long rule, long word, @Nullable UnwindRow side) {
-            int mask = slots.length() - 1;
+            int mask = slots.length - 1;
             int slot = hash(rule, word, side) & mask;
-            for (int number; (number = slots.getAcquire(slot)) != 0; slot = slot + 1 & mask) {
+            for (int number; (number = slots[slot]) != 0; slot = slot + 1 & mask) {
+                VarHandle.acquireFence();
                 if (rules[number] == rule && saved[number] == word && Objects.equals(sides[number], side)) {
                     return number;
                 }
@@ -46,7 +47,8 @@ public final class RuleDictionary {
             rules[number] = rule;
             saved[number] = word;
             sides[number] = side;
-            slots.setRelease(slot, number);
+            VarHandle.releaseFence();
+            slots[slot] = number;
         }
 
         /** The same entries, the first {@code count}, with room for twice as many. */
@@ -56,7 +58,7 @@ public final class RuleDictionary {
                     new Entries(Arrays.copyOf(rules, size), Arrays.copyOf(saved, size), Arrays.copyOf(sides, size));
             for (int number = 1; number < count; number++) {
                 int free = ~grown.find(rules[number], saved[number], sides[number]);
-                grown.slots.setPlain(free, number);
+                grown.slots[free] = number;
             }
             return grown;
         }
